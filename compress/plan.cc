@@ -1,0 +1,151 @@
+#include "compress/plan.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "compress/tensor_pass.h"
+#include "core/packing/codec.h"
+#include "core/status_macros.h"
+
+namespace ounce {
+namespace {
+
+absl::StatusOr<TensorPlan> PlanTensor(const BoundTensor& tensor,
+                                      const Recipe& recipe) {
+  const PackedMatrix& matrix = tensor.matrix;
+  if (GetCodecInfo(matrix.codec).quantized) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "tensor '", tensor.slot.name, "' is ", GetCodecInfo(matrix.codec).name,
+        " already; compress the float checkpoint it was made from"));
+  }
+  TensorPlan plan;
+  plan.tensor = &tensor;
+  plan.codec = matrix.codec;
+  if (tensor.slot.role != TensorRole::kVector) {
+    plan.prune = MatchRule(recipe.prune, tensor.slot.name);
+    plan.quantize = MatchRule(recipe.quantize, tensor.slot.name);
+    if (plan.quantize != nullptr && plan.quantize->method == nullptr) {
+      plan.quantize = nullptr;
+    }
+  }
+  if (plan.quantize != nullptr) {
+    plan.codec = plan.quantize->options.codec;
+    plan.group_size = plan.quantize->options.group_size;
+  }
+  OUNCE_ASSIGN_OR_RETURN(plan.bytes, PackedBytes(plan.codec, matrix.rows,
+                                                 matrix.cols, plan.group_size));
+  return plan;
+}
+
+// A pattern that names nothing is most likely a slip of the pen.
+template <typename Rule>
+absl::Status CheckAllMatch(const std::vector<Rule>& rules,
+                           absl::string_view what, const BoundTensors& bound) {
+  for (const Rule& rule : rules) {
+    const bool any =
+        std::any_of(bound.tensors.begin(), bound.tensors.end(),
+                    [&](const BoundTensor& tensor) {
+                      return tensor.slot.role != TensorRole::kVector &&
+                             MatchRule(absl::MakeConstSpan(&rule, 1),
+                                       tensor.slot.name) != nullptr;
+                    });
+    if (any) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the ", what, " rule for '", absl::StrJoin(rule.tensors, "', '"),
+        "' matches no matrix of this model; see its names with `ounce "
+        "inspect`"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+double Plan::bits_per_weight() const {
+  return 8.0 * static_cast<double>(bytes) / static_cast<double>(parameters);
+}
+
+absl::StatusOr<Plan> MakePlan(const BoundTensors& bound, const Recipe& recipe) {
+  OUNCE_RETURN_IF_ERROR(CheckAllMatch(recipe.prune, "prune", bound));
+  Plan plan;
+  for (const BoundTensor& tensor : bound.tensors) {
+    OUNCE_ASSIGN_OR_RETURN(TensorPlan row, PlanTensor(tensor, recipe));
+    plan.parameters += tensor.matrix.rows * tensor.matrix.cols;
+    plan.source_bytes += tensor.matrix.bytes;
+    plan.bytes += row.bytes;
+    plan.memory_bytes =
+        std::max(plan.memory_bytes, TensorPass::MemoryBytes(row));
+    plan.tensors.push_back(row);
+  }
+  return plan;
+}
+
+std::string DescribeTensorPlan(const TensorPlan& plan) {
+  std::string text;
+  if (plan.quantize == nullptr) {
+    text = "float";
+  } else {
+    const QuantizeOptions& options = plan.quantize->options;
+    text = absl::StrCat(
+        plan.quantize->method->name,
+        options.scale == ScaleMethod::kAbsMax ? ", absmax" : ", least_squares");
+  }
+  if (plan.prune != nullptr) {
+    absl::StrAppend(&text, ", ", plan.prune->method->name, " ",
+                    plan.prune->sparsity,
+                    plan.prune->global ? " global" : " per tensor");
+  }
+  return text;
+}
+
+namespace {
+
+// Seconds per weight, from compressing one panel of the largest tensor that the
+// rule of `kind` applies to.
+absl::StatusOr<double> TimeSample(const Plan& plan, const QuantizeRule* kind,
+                                  ThreadPool* pool) {
+  const TensorPlan* sample = nullptr;
+  for (const TensorPlan& row : plan.tensors) {
+    if (row.quantize != kind) continue;
+    if (sample == nullptr || row.bytes > sample->bytes) sample = &row;
+  }
+  const PackedMatrix& matrix = sample->tensor->matrix;
+  const int64_t rows =
+      std::min(matrix.rows, TensorPass::PanelRows(matrix.cols));
+  TensorPass pass(pool);
+  double seconds = 0.0;
+  // Twice: the first run pays for memory and cold pages.
+  for (int run = 0; run < 2; ++run) {
+    absl::Span<const uint8_t> packed;
+    TensorStats stats;
+    const auto start = std::chrono::steady_clock::now();
+    OUNCE_RETURN_IF_ERROR(pass.Run(*sample, 0, rows, nullptr, &packed, &stats));
+    seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+            .count();
+  }
+  return seconds / static_cast<double>(rows * matrix.cols);
+}
+
+}  // namespace
+
+absl::StatusOr<double> EstimateSeconds(const Plan& plan, ThreadPool* pool) {
+  absl::flat_hash_map<const QuantizeRule*, double> rates;
+  double seconds = 0.0;
+  for (const TensorPlan& row : plan.tensors) {
+    auto rate = rates.find(row.quantize);
+    if (rate == rates.end()) {
+      OUNCE_ASSIGN_OR_RETURN(const double sample,
+                             TimeSample(plan, row.quantize, pool));
+      rate = rates.emplace(row.quantize, sample).first;
+    }
+    const PackedMatrix& matrix = row.tensor->matrix;
+    seconds += rate->second * static_cast<double>(matrix.rows * matrix.cols);
+  }
+  return seconds;
+}
+
+}  // namespace ounce

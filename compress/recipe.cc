@@ -1,0 +1,159 @@
+#include "compress/recipe.h"
+
+#include <array>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "compress/glob.h"
+#include "core/annotate.h"
+#include "core/mapped_file.h"
+#include "core/packing/codec.h"
+#include "core/status_macros.h"
+
+namespace ounce {
+namespace {
+
+constexpr int64_t kMaxRecipeBytes = int64_t{1} << 20;
+
+constexpr absl::string_view kFloatRecipe = R"(# Every tensor as it is.
+quantize:
+  - tensors: "*"
+    codec: float
+)";
+
+constexpr absl::string_view kInt8Recipe =
+    R"(# Every matrix int8, one scale per row.
+quantize:
+  - tensors: "*"
+    codec: int8
+)";
+
+constexpr absl::string_view kInt4Recipe =
+    R"(# Embedding and head int8, one scale per row; every other matrix int4.
+quantize:
+  - tensors: [model.embed_tokens.weight, lm_head.weight]
+    codec: int8
+  - tensors: "*"
+    codec: int4
+    group_size: 32
+    symmetric: true
+    scale: absmax
+)";
+
+constexpr std::array kBuiltIn = {
+    std::pair<absl::string_view, absl::string_view>("float", kFloatRecipe),
+    std::pair<absl::string_view, absl::string_view>("int8", kInt8Recipe),
+    std::pair<absl::string_view, absl::string_view>("int4", kInt4Recipe),
+};
+
+template <typename Rule>
+const Rule* FirstMatch(absl::Span<const Rule> rules, absl::string_view name) {
+  for (const Rule& rule : rules) {
+    for (const std::string& pattern : rule.tensors) {
+      if (GlobMatches(pattern, name)) return &rule;
+    }
+  }
+  return nullptr;
+}
+
+std::string YamlList(const std::vector<std::string>& patterns) {
+  // Single quotes: nothing in them is special but the quote itself, doubled.
+  return absl::StrCat(
+      "[",
+      absl::StrJoin(patterns, ", ",
+                    [](std::string* out, const std::string& pattern) {
+                      absl::StrAppend(out, "'");
+                      for (const char c : pattern) {
+                        absl::StrAppend(out,
+                                        c == '\'' ? "''" : std::string(1, c));
+                      }
+                      absl::StrAppend(out, "'");
+                    }),
+      "]");
+}
+
+std::string RuleYaml(const PruneRule& rule) {
+  return absl::StrCat("  - tensors: ", YamlList(rule.tensors),
+                      "\n    method: ", rule.method->name,
+                      "\n    scope: ", rule.global ? "global" : "tensor",
+                      "\n    sparsity: ", rule.sparsity, "\n");
+}
+
+std::string RuleYaml(const QuantizeRule& rule) {
+  std::string yaml =
+      absl::StrCat("  - tensors: ", YamlList(rule.tensors), "\n");
+  if (rule.method == nullptr) {
+    absl::StrAppend(&yaml, "    codec: float\n");
+    return yaml;
+  }
+  const bool grouped = GetCodecInfo(rule.options.codec).grouped;
+  absl::StrAppend(&yaml, "    codec: ", grouped ? "int4" : "int8",
+                  "\n    method: ", rule.method->name, "\n");
+  if (grouped) {
+    const bool symmetric = rule.options.codec == Codec::kInt4;
+    absl::StrAppend(&yaml, "    group_size: ", rule.options.group_size,
+                    "\n    symmetric: ", symmetric ? "true" : "false", "\n");
+  }
+  const bool absmax = rule.options.scale == ScaleMethod::kAbsMax;
+  absl::StrAppend(&yaml, "    scale: ", absmax ? "absmax" : "least_squares",
+                  "\n");
+  return yaml;
+}
+
+}  // namespace
+
+std::vector<std::string> BuiltInRecipeNames() {
+  std::vector<std::string> names;
+  for (const auto& [name, yaml] : kBuiltIn) names.emplace_back(name);
+  return names;
+}
+
+absl::string_view BuiltInRecipe(absl::string_view name) {
+  for (const auto& [known, yaml] : kBuiltIn) {
+    if (known == name) return yaml;
+  }
+  return "";
+}
+
+absl::StatusOr<Recipe> LoadRecipe(const std::string& name_or_path) {
+  const absl::string_view built_in = BuiltInRecipe(name_or_path);
+  if (!built_in.empty()) return ParseRecipe(built_in);
+  const absl::StatusOr<std::string> yaml =
+      ReadSmallFile(name_or_path, kMaxRecipeBytes);
+  if (absl::IsNotFound(yaml.status())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("recipe '", name_or_path,
+                     "' is neither a file nor built in; built in are ",
+                     absl::StrJoin(BuiltInRecipeNames(), ", ")));
+  }
+  if (!yaml.ok()) return yaml.status();
+  return Annotate(ParseRecipe(*yaml),
+                  absl::StrCat("recipe '", name_or_path, "'"));
+}
+
+std::string RecipeYaml(const Recipe& recipe) {
+  std::string yaml;
+  if (!recipe.prune.empty()) absl::StrAppend(&yaml, "prune:\n");
+  for (const PruneRule& rule : recipe.prune) {
+    absl::StrAppend(&yaml, RuleYaml(rule));
+  }
+  if (!recipe.quantize.empty()) absl::StrAppend(&yaml, "quantize:\n");
+  for (const QuantizeRule& rule : recipe.quantize) {
+    absl::StrAppend(&yaml, RuleYaml(rule));
+  }
+  return yaml;
+}
+
+const QuantizeRule* MatchRule(absl::Span<const QuantizeRule> rules,
+                              absl::string_view name) {
+  return FirstMatch(rules, name);
+}
+
+const PruneRule* MatchRule(absl::Span<const PruneRule> rules,
+                           absl::string_view name) {
+  return FirstMatch(rules, name);
+}
+
+}  // namespace ounce

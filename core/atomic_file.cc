@@ -1,0 +1,125 @@
+#include "core/atomic_file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "core/errno_status.h"
+#include "core/status_macros.h"
+
+namespace ounce {
+namespace {
+
+std::string FolderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+absl::Status SyncFolderOf(const std::string& path) {
+  const std::string folder = FolderOf(path);
+  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return ErrnoStatus(errno, "open", folder);
+  // Some file systems cannot sync a folder; the rename has happened anyway.
+  fsync(fd);
+  close(fd);
+  return absl::OkStatus();
+}
+
+// True when `fd` still is the file that `path` names: a writer that finished
+// between our open and our lock renamed or removed it.
+bool StillNames(const std::string& path, int fd) {
+  struct stat by_fd, by_path;
+  return fstat(fd, &by_fd) == 0 && stat(path.c_str(), &by_path) == 0 &&
+         by_fd.st_dev == by_path.st_dev && by_fd.st_ino == by_path.st_ino;
+}
+
+absl::Status WriteAll(int fd, const uint8_t* data, size_t size, int64_t offset,
+                      const std::string& path) {
+  while (size > 0) {
+    const ssize_t wrote = pwrite(fd, data, size, offset);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return ErrnoStatus(errno, "write", path);
+    data += wrote;
+    size -= static_cast<size_t>(wrote);
+    offset += wrote;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<AtomicFile>> AtomicFile::Create(
+    const std::string& path) {
+  struct stat info;
+  if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "cannot write '", path, "': it exists and is not a regular file"));
+  }
+  const std::string partial = path + ".partial";
+  while (true) {
+    const int fd = open(partial.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0) return ErrnoStatus(errno, "create", partial);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      close(fd);
+      return absl::FailedPreconditionError(
+          absl::StrCat("another process is writing '", partial,
+                       "'; wait for it or choose another output"));
+    }
+    if (!StillNames(partial, fd)) {
+      close(fd);
+      continue;
+    }
+    if (ftruncate(fd, 0) != 0) {
+      const absl::Status status = ErrnoStatus(errno, "truncate", partial);
+      close(fd);
+      return status;
+    }
+    return std::unique_ptr<AtomicFile>(new AtomicFile(path, fd));
+  }
+}
+
+AtomicFile::~AtomicFile() {
+  if (!committed_) unlink(partial_path_.c_str());
+  close(fd_);
+}
+
+absl::Status AtomicFile::Append(absl::Span<const uint8_t> bytes) {
+  OUNCE_RETURN_IF_ERROR(
+      WriteAll(fd_, bytes.data(), bytes.size(), size_, partial_path_));
+  size_ += static_cast<int64_t>(bytes.size());
+  return absl::OkStatus();
+}
+
+absl::Status AtomicFile::Append(absl::string_view bytes) {
+  return Append(absl::MakeConstSpan(
+      reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
+}
+
+absl::Status AtomicFile::WriteAt(int64_t offset,
+                                 absl::Span<const uint8_t> bytes) {
+  return WriteAll(fd_, bytes.data(), bytes.size(), offset, partial_path_);
+}
+
+absl::Status AtomicFile::Commit() {
+  if (fsync(fd_) != 0) return ErrnoStatus(errno, "sync", partial_path_);
+  if (rename(partial_path_.c_str(), path_.c_str()) != 0) {
+    return ErrnoStatus(errno, "rename to", path_);
+  }
+  committed_ = true;
+  return SyncFolderOf(path_);
+}
+
+absl::Status WriteFileAtomically(const std::string& path,
+                                 absl::string_view bytes) {
+  OUNCE_ASSIGN_OR_RETURN(const std::unique_ptr<AtomicFile> file,
+                         AtomicFile::Create(path));
+  OUNCE_RETURN_IF_ERROR(file->Append(bytes));
+  return file->Commit();
+}
+
+}  // namespace ounce

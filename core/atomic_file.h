@@ -1,0 +1,59 @@
+// Writes a file so that its final name holds either what was there before or
+// the whole new content, whatever happens in between: the bytes go to
+// `path`.partial in the same folder, are synced, and the file is renamed.
+#ifndef OUNCE_CORE_ATOMIC_FILE_H_
+#define OUNCE_CORE_ATOMIC_FILE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace ounce {
+
+// Not thread-safe.
+class AtomicFile {
+ public:
+  // Creates `path`.partial, replacing a stale one, and locks it until the end.
+  // kFailedPrecondition: a live process is writing it.
+  // kNotFound, kPermissionDenied ...: the folder cannot be written.
+  static absl::StatusOr<std::unique_ptr<AtomicFile>> Create(
+      const std::string& path);
+  // Removes the partial file unless Commit() succeeded.
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  // Appends.  kResourceExhausted: the disk is full.
+  absl::Status Append(absl::Span<const uint8_t> bytes);
+  absl::Status Append(absl::string_view bytes);
+  // Overwrites bytes that were appended before.
+  absl::Status WriteAt(int64_t offset, absl::Span<const uint8_t> bytes);
+  // Bytes appended so far.
+  int64_t size() const { return size_; }
+
+  // Syncs, renames and syncs the folder.  Call once, last.
+  absl::Status Commit();
+
+ private:
+  AtomicFile(std::string path, int fd)
+      : path_(std::move(path)), partial_path_(path_ + ".partial"), fd_(fd) {}
+
+  const std::string path_;
+  const std::string partial_path_;
+  const int fd_;
+  int64_t size_ = 0;
+  bool committed_ = false;
+};
+
+// The whole of `bytes` as the file `path`.
+absl::Status WriteFileAtomically(const std::string& path,
+                                 absl::string_view bytes);
+
+}  // namespace ounce
+
+#endif  // OUNCE_CORE_ATOMIC_FILE_H_

@@ -1,0 +1,53 @@
+// The table of codecs: what each is called, how large it is, how it is packed
+// and read back.  A new codec is a pair of files beside this one and a row in
+// codec.cc (and one in the kernel table).
+#ifndef OUNCE_CORE_PACKING_CODEC_H_
+#define OUNCE_CORE_PACKING_CODEC_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "core/packing/packed_matrix.h"
+#include "core/quantized_matrix.h"
+
+namespace ounce {
+
+struct CodecInfo {
+  Codec codec;
+  absl::string_view name;  // In recipes, reports and `inspect`.
+  int bits;                // Per code; scales and padding come on top.
+  bool quantized;          // Integer codes: products quantise their input.
+  bool grouped;            // Needs a group size.
+  // Bytes of a matrix; the shape must pass CheckPackedShape.
+  int64_t (*packed_bytes)(int64_t rows, int64_t cols, int64_t group_size);
+  // Values of rows [begin, end), row after row, into `out` (f32, cols apart).
+  void (*unpack_rows)(const PackedMatrix& matrix, int64_t begin, int64_t end,
+                      float* out);
+  // Writes whole row blocks (the last may be partial) at their place in a
+  // matrix: `out` is where the first row's block starts and
+  // packed_bytes(rows, cols, group_size) long.  Null for float codecs.
+  void (*pack)(const QuantizedMatrix& matrix, uint8_t* out);
+  // The scale that will be stored in place of `scale`.  Called before codes are
+  // chosen, so that they fit it.  Null for float codecs.
+  float (*round_scale)(float scale);
+};
+
+// The row of `codec`, which must be one of the enum's values.
+const CodecInfo& GetCodecInfo(Codec codec);
+// The row for a number read from a file, or called `name`; nullptr if unknown.
+const CodecInfo* FindCodec(int value);
+const CodecInfo* FindCodec(absl::string_view name);
+absl::Span<const CodecInfo> AllCodecs();
+
+// Bytes of a matrix of this codec and shape.
+// kInvalidArgument: negative, overflowing, or a group size the codec does not
+// have (grouped codecs: 32, 64 or 128; others: 0).
+absl::StatusOr<int64_t> PackedBytes(Codec codec, int64_t rows, int64_t cols,
+                                    int64_t group_size);
+
+}  // namespace ounce
+
+#endif  // OUNCE_CORE_PACKING_CODEC_H_

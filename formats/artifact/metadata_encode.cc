@@ -1,0 +1,183 @@
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "artifact_generated.h"
+#include "core/status_macros.h"
+#include "formats/artifact/metadata.h"
+
+namespace ounce {
+namespace {
+
+using flatbuffers::FlatBufferBuilder;
+using flatbuffers::Offset;
+
+// True when a schema value has the number of ours: both enums are stored by it.
+template <typename Ours, typename Theirs>
+constexpr bool SameNumber(Ours ours, Theirs theirs) {
+  return static_cast<int>(ours) == static_cast<int>(theirs);
+}
+static_assert(SameNumber(Codec::kF32, schema::Codec::F32) &&
+              SameNumber(Codec::kF16, schema::Codec::F16) &&
+              SameNumber(Codec::kBF16, schema::Codec::BF16) &&
+              SameNumber(Codec::kInt8, schema::Codec::Int8) &&
+              SameNumber(Codec::kInt4, schema::Codec::Int4) &&
+              SameNumber(Codec::kInt4Asymmetric,
+                         schema::Codec::Int4Asymmetric));
+static_assert(SameNumber(ActivationKind::kSilu, schema::Activation::Silu) &&
+              SameNumber(ActivationKind::kGelu, schema::Activation::Gelu) &&
+              SameNumber(ActivationKind::kGeluTanh,
+                         schema::Activation::GeluTanh) &&
+              SameNumber(ActivationKind::kRelu, schema::Activation::Relu));
+static_assert(SameNumber(RotaryScaling::kNone, schema::RotaryScaling::None) &&
+              SameNumber(RotaryScaling::kLinear,
+                         schema::RotaryScaling::Linear) &&
+              SameNumber(RotaryScaling::kLlama3,
+                         schema::RotaryScaling::Llama3));
+static_assert(SameNumber(TokenizerKind::kNone, schema::TokenizerKind::None) &&
+              SameNumber(TokenizerKind::kTokenizerJson,
+                         schema::TokenizerKind::TokenizerJson));
+
+absl::Status CheckSize(absl::string_view what, size_t bytes, size_t limit) {
+  if (bytes <= limit) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      what, " takes ", bytes, " bytes; an artifact holds at most ", limit));
+}
+
+// Before anything is built: the builder itself aborts when it grows past 2 GiB.
+absl::Status CheckSizes(const ArtifactMetadata& metadata) {
+  const Provenance& provenance = metadata.provenance;
+  OUNCE_RETURN_IF_ERROR(CheckSize("the architecture's name",
+                                  metadata.spec.architecture.size(),
+                                  kMaxNameBytes));
+  OUNCE_RETURN_IF_ERROR(
+      CheckSize("the recipe", provenance.recipe.size(), kMaxRecipeBytes));
+  OUNCE_RETURN_IF_ERROR(CheckSize(
+      "the tool's version", provenance.tool_version.size(), kMaxNameBytes));
+  for (const SourceFile& source : provenance.sources) {
+    OUNCE_RETURN_IF_ERROR(
+        CheckSize("a source file's name", source.name.size(), kMaxNameBytes));
+  }
+  if (metadata.tokenizer.files.size() > kMaxTokenizerFiles) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a tokenizer of ", metadata.tokenizer.files.size(),
+                     " files; an artifact holds at most ", kMaxTokenizerFiles));
+  }
+  size_t tokenizer_bytes = 0;
+  for (const TokenizerAsset::File& file : metadata.tokenizer.files) {
+    OUNCE_RETURN_IF_ERROR(
+        CheckSize("a tokenizer file's name", file.name.size(), kMaxNameBytes));
+    tokenizer_bytes += file.bytes.size();
+  }
+  OUNCE_RETURN_IF_ERROR(
+      CheckSize("the tokenizer", tokenizer_bytes, kMaxTokenizerBytes));
+  for (const TensorRecord& record : metadata.records) {
+    OUNCE_RETURN_IF_ERROR(
+        CheckSize("a tensor's name", record.name.size(), kMaxNameBytes));
+  }
+  const size_t num_tables = metadata.records.size() +
+                            metadata.tokenizer.files.size() +
+                            provenance.sources.size() + 5;
+  if (num_tables > kMaxTables) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(num_tables,
+                     " tensors and files; an artifact holds at "
+                     "most ",
+                     kMaxTables));
+  }
+  return absl::OkStatus();
+}
+
+Offset<schema::Spec> BuildSpec(FlatBufferBuilder& builder,
+                               const ModelSpec& spec) {
+  const RotarySpec& rotary = spec.rotary;
+  const Offset<schema::Rotary> rotary_offset = schema::CreateRotary(
+      builder, rotary.base, static_cast<schema::RotaryScaling>(rotary.scaling),
+      rotary.factor, rotary.low_freq_factor, rotary.high_freq_factor,
+      rotary.original_context);
+  const auto architecture = builder.CreateString(spec.architecture);
+  const auto stop_ids = builder.CreateVector(spec.stop_ids);
+  schema::SpecBuilder out(builder);
+  out.add_architecture(architecture);
+  out.add_vocab(spec.vocab);
+  out.add_width(spec.width);
+  out.add_layers(spec.layers);
+  out.add_heads(spec.heads);
+  out.add_kv_heads(spec.kv_heads);
+  out.add_head_dim(spec.head_dim);
+  out.add_ffn(spec.ffn);
+  out.add_max_context(spec.max_context);
+  out.add_norm_epsilon(spec.norm_epsilon);
+  out.add_activation(static_cast<schema::Activation>(spec.activation));
+  out.add_rotary(rotary_offset);
+  out.add_window(spec.window);
+  out.add_qkv_bias(spec.qkv_bias);
+  out.add_output_bias(spec.output_bias);
+  out.add_ffn_bias(spec.ffn_bias);
+  out.add_tied_head(spec.tied_head);
+  out.add_stop_ids(stop_ids);
+  return out.Finish();
+}
+
+Offset<schema::Tensor> BuildTensor(FlatBufferBuilder& builder,
+                                   const TensorRecord& record) {
+  const auto name = builder.CreateString(record.name);
+  const auto shape = builder.CreateVector(record.shape);
+  return schema::CreateTensor(
+      builder, name, shape, static_cast<schema::Codec>(record.codec),
+      record.group_size, record.offset, record.bytes, record.hash.low,
+      record.hash.high, record.snr_db, record.sparsity);
+}
+
+Offset<schema::Tokenizer> BuildTokenizer(FlatBufferBuilder& builder,
+                                         const TokenizerAsset& tokenizer) {
+  std::vector<Offset<schema::TokenizerFile>> files;
+  for (const TokenizerAsset::File& file : tokenizer.files) {
+    const auto name = builder.CreateString(file.name);
+    const auto bytes = builder.CreateVector(
+        reinterpret_cast<const uint8_t*>(file.bytes.data()), file.bytes.size());
+    files.push_back(schema::CreateTokenizerFile(builder, name, bytes));
+  }
+  return schema::CreateTokenizer(
+      builder, static_cast<schema::TokenizerKind>(tokenizer.kind),
+      builder.CreateVector(files));
+}
+
+Offset<schema::Provenance> BuildProvenance(FlatBufferBuilder& builder,
+                                           const Provenance& provenance) {
+  std::vector<Offset<schema::SourceFile>> sources;
+  for (const SourceFile& source : provenance.sources) {
+    const auto name = builder.CreateString(source.name);
+    const auto sha256 = builder.CreateString(source.sha256);
+    sources.push_back(
+        schema::CreateSourceFile(builder, name, sha256, source.bytes));
+  }
+  // Statements of their own: the order of arguments is not defined, and the
+  // bytes must not depend on it.
+  const auto tool_version = builder.CreateString(provenance.tool_version);
+  const auto source_offsets = builder.CreateVector(sources);
+  const auto recipe = builder.CreateString(provenance.recipe);
+  return schema::CreateProvenance(builder, tool_version, source_offsets,
+                                  recipe);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<uint8_t>> EncodeMetadata(
+    const ArtifactMetadata& metadata) {
+  OUNCE_RETURN_IF_ERROR(CheckSizes(metadata));
+  FlatBufferBuilder builder;
+  const auto spec = BuildSpec(builder, metadata.spec);
+  std::vector<Offset<schema::Tensor>> tensors;
+  for (const TensorRecord& record : metadata.records) {
+    tensors.push_back(BuildTensor(builder, record));
+  }
+  const auto tensor_offsets = builder.CreateVector(tensors);
+  const auto tokenizer = BuildTokenizer(builder, metadata.tokenizer);
+  const auto provenance = BuildProvenance(builder, metadata.provenance);
+  schema::FinishMetadataBuffer(
+      builder, schema::CreateMetadata(builder, spec, tensor_offsets, tokenizer,
+                                      provenance));
+  const uint8_t* data = builder.GetBufferPointer();
+  return std::vector<uint8_t>(data, data + builder.GetSize());
+}
+
+}  // namespace ounce

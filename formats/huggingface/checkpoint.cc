@@ -1,0 +1,149 @@
+#include "formats/huggingface/checkpoint.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "core/annotate.h"
+#include "core/json.h"
+#include "core/mapped_file.h"
+#include "core/status_macros.h"
+#include "formats/safetensors/safetensors_reader.h"
+#include "model/arch/registry.h"
+#include "model/bind.h"
+
+namespace ounce {
+namespace {
+
+// A config is a few kilobytes; a tokenizer.json of a large vocabulary 20 MB.
+constexpr int64_t kMaxConfigBytes = int64_t{16} << 20;
+constexpr int64_t kMaxTokenizerFileBytes = int64_t{256} << 20;
+// Of the names a message lists.
+constexpr size_t kMaxListed = 10;
+
+constexpr absl::string_view kConfigName = "config.json";
+constexpr absl::string_view kGenerationConfigName = "generation_config.json";
+constexpr absl::string_view kTokenizerName = "tokenizer.json";
+// Stored beside tokenizer.json when the folder has them.
+constexpr absl::string_view kTokenizerExtras[] = {"tokenizer_config.json",
+                                                  "chat_template.jinja"};
+
+std::string Join(const std::string& folder, absl::string_view name) {
+  return absl::StrCat(folder, "/", name);
+}
+
+bool Exists(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
+
+// The file's JSON, or nullopt when the folder has none of that name.
+absl::StatusOr<std::optional<Json>> ReadConfig(
+    const std::string& folder, absl::string_view name,
+    std::vector<std::string>* files) {
+  const std::string path = Join(folder, name);
+  if (!Exists(path)) return std::nullopt;
+  OUNCE_ASSIGN_OR_RETURN(const std::string text,
+                         ReadSmallFile(path, kMaxConfigBytes));
+  OUNCE_ASSIGN_OR_RETURN(
+      Json config,
+      Annotate(ParseJson(text), absl::StrCat("reading '", path, "'")));
+  files->emplace_back(name);
+  return config;
+}
+
+absl::StatusOr<ModelSpec> ReadSpec(const std::string& folder,
+                                   std::vector<std::string>* files) {
+  OUNCE_ASSIGN_OR_RETURN(const std::optional<Json> config,
+                         ReadConfig(folder, kConfigName, files));
+  if (!config.has_value()) {
+    return absl::NotFoundError(absl::StrCat(
+        "'", folder,
+        "' has no config.json; expected a Hugging Face folder with config.json "
+        "and model.safetensors, or an .oz file"));
+  }
+  OUNCE_ASSIGN_OR_RETURN(const std::optional<Json> generation_config,
+                         ReadConfig(folder, kGenerationConfigName, files));
+  return Annotate(ParseModelConfig(*config, generation_config.has_value()
+                                                ? &*generation_config
+                                                : nullptr),
+                  absl::StrCat("reading '", Join(folder, kConfigName), "'"));
+}
+
+absl::Status AddTokenizerFile(const std::string& folder, absl::string_view name,
+                              TokenizerAsset* asset) {
+  const std::string path = Join(folder, name);
+  if (!Exists(path)) return absl::OkStatus();
+  OUNCE_ASSIGN_OR_RETURN(std::string bytes,
+                         ReadSmallFile(path, kMaxTokenizerFileBytes));
+  asset->files.push_back({std::string(name), std::move(bytes)});
+  return absl::OkStatus();
+}
+
+absl::Status CheckSurplus(absl::Span<const std::string> surplus,
+                          const ModelSpec& spec) {
+  if (surplus.empty()) return absl::OkStatus();
+  const size_t listed = std::min(surplus.size(), kMaxListed);
+  return absl::InvalidArgumentError(absl::StrCat(
+      surplus.size(), " tensors that architecture '", spec.architecture,
+      "' does not know: ", absl::StrJoin(surplus.subspan(0, listed), ", "),
+      surplus.size() > listed ? ", ..." : "",
+      "; open without --strict to ignore them"));
+}
+
+}  // namespace
+
+bool IsCheckpointFolder(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::is_directory(path, error);
+}
+
+absl::StatusOr<TokenizerAsset> OpenCheckpointTokenizer(
+    const std::string& path) {
+  TokenizerAsset asset;
+  if (!Exists(Join(path, kTokenizerName))) return asset;
+  asset.kind = TokenizerKind::kTokenizerJson;
+  OUNCE_RETURN_IF_ERROR(AddTokenizerFile(path, kTokenizerName, &asset));
+  for (const absl::string_view name : kTokenizerExtras) {
+    OUNCE_RETURN_IF_ERROR(AddTokenizerFile(path, name, &asset));
+  }
+  return asset;
+}
+
+absl::StatusOr<ModelFile> OpenCheckpoint(const std::string& path,
+                                         const OpenOptions& options) {
+  ModelFile model;
+  model.path = path;
+  model.format = "safetensors";
+  OUNCE_ASSIGN_OR_RETURN(model.spec, ReadSpec(path, &model.files));
+  OUNCE_ASSIGN_OR_RETURN(std::unique_ptr<TensorSource> source,
+                         OpenSafetensorsFolder(path, &model.files));
+  OUNCE_ASSIGN_OR_RETURN(const Architecture* const architecture,
+                         FindArchitecture(model.spec.architecture));
+  const std::string context = absl::StrCat("reading '", path, "'");
+  OUNCE_ASSIGN_OR_RETURN(
+      model.bound,
+      Annotate(BindTensors(model.spec, architecture, *source), context));
+  if (options.strict) {
+    OUNCE_RETURN_IF_ERROR(
+        Annotate(CheckSurplus(model.bound.surplus, model.spec), context));
+  }
+  model.source = std::move(source);
+  OUNCE_ASSIGN_OR_RETURN(model.tokenizer, OpenCheckpointTokenizer(path));
+  for (const TokenizerAsset::File& file : model.tokenizer.files) {
+    model.files.push_back(file.name);
+  }
+  std::sort(model.files.begin(), model.files.end());
+  return model;
+}
+
+}  // namespace ounce

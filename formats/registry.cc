@@ -1,0 +1,48 @@
+#include "formats/registry.h"
+
+#include <array>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "formats/artifact/artifact_model.h"
+#include "formats/huggingface/checkpoint.h"
+
+namespace ounce {
+namespace {
+
+constexpr std::array kFormats = {
+    ModelFormat{"safetensors",
+                "a Hugging Face folder with config.json and model.safetensors",
+                IsCheckpointFolder, OpenCheckpoint, OpenCheckpointTokenizer},
+    ModelFormat{"oz", "an .oz file", IsArtifact, OpenArtifactModel,
+                OpenArtifactTokenizer},
+};
+
+std::string ExpectedFormats() {
+  return absl::StrJoin(kFormats, " or ",
+                       [](std::string* out, const ModelFormat& format) {
+                         absl::StrAppend(out, format.description);
+                       });
+}
+
+}  // namespace
+
+absl::Span<const ModelFormat> AllFormats() { return kFormats; }
+
+absl::StatusOr<const ModelFormat*> FindFormat(const std::string& path) {
+  for (const ModelFormat& format : kFormats) {
+    if (format.recognizes(path)) return &format;
+  }
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    return absl::NotFoundError(absl::StrCat(
+        "'", path, "' does not exist; expected ", ExpectedFormats()));
+  }
+  return absl::UnimplementedError(absl::StrCat(
+      "'", path, "' is no model that we read; expected ", ExpectedFormats()));
+}
+
+}  // namespace ounce

@@ -1,0 +1,36 @@
+// The instruction sets that kernels are written for, and which of them this CPU
+// runs.
+#ifndef OUNCE_KERNELS_ISA_H_
+#define OUNCE_KERNELS_ISA_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace ounce {
+
+// From slowest to fastest.
+enum class Isa {
+  kReference,   // Plain C++: defines what every other must compute.
+  kAvx2,        // x86-64 with AVX2 and FMA.
+  kAvx512Vnni,  // x86-64 with AVX-512 (F, BW, DQ, VL) and VNNI.
+};
+
+// "reference", "avx2", "avx512-vnni".
+absl::string_view IsaName(Isa isa);
+
+// Every instruction set that is compiled in, and those of them this CPU runs,
+// slowest first.  The reference is always among them.
+std::vector<Isa> CompiledIsas();
+std::vector<Isa> SupportedIsas();
+
+// The one called `name`; "native" or "" is the fastest supported.
+// kInvalidArgument: no such name, with the list.
+// kFailedPrecondition: this CPU does not run it, with those it does.
+absl::StatusOr<Isa> ParseIsa(absl::string_view name);
+
+}  // namespace ounce
+
+#endif  // OUNCE_KERNELS_ISA_H_

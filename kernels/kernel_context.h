@@ -1,0 +1,48 @@
+// What an op needs to run: the kernels of one instruction set and the threads.
+#ifndef OUNCE_KERNELS_KERNEL_CONTEXT_H_
+#define OUNCE_KERNELS_KERNEL_CONTEXT_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/thread_pool.h"
+#include "kernels/isa.h"
+#include "kernels/kernel_table.h"
+
+namespace ounce {
+
+// Scratch memory for each worker of a pool, grown on demand and kept.
+class WorkerScratch {
+ public:
+  explicit WorkerScratch(int num_workers)
+      : buffers_(static_cast<size_t>(num_workers)) {}
+  // At least `count` floats of `worker`'s own, 64-byte aligned; valid until its
+  // next call.  Contents are unspecified.
+  float* Floats(int worker, int64_t count);
+
+ private:
+  std::vector<std::vector<float>> buffers_;
+};
+
+// One op at a time runs in a context; it is not thread-safe itself.
+class KernelContext {
+ public:
+  // `isa` must be one of SupportedIsas().  The first context of a process also
+  // caps oneDNN at its `isa`; oneDNN cannot be raised again afterwards.
+  // `pool` must outlive the context.
+  KernelContext(Isa isa, ThreadPool* pool);
+
+  const KernelTable& table() const { return table_; }
+  ThreadPool& pool() const { return *pool_; }
+  WorkerScratch& scratch() { return scratch_; }
+
+ private:
+  const KernelTable& table_;
+  ThreadPool* const pool_;
+  WorkerScratch scratch_;
+};
+
+}  // namespace ounce
+
+#endif  // OUNCE_KERNELS_KERNEL_CONTEXT_H_

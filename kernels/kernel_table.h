@@ -1,0 +1,111 @@
+// The single-threaded bodies of every operation, one table per instruction set.
+// Callers go through the op headers beside this one (linear.h, attention.h
+// ...), which cut the work for the thread pool.
+//
+// Numbers: integer sums are exact on every instruction set, and the float
+// epilogue of a quantised product is fixed operation by operation (below), so
+// that the product has the same bits everywhere.  Float-only operations agree
+// with the reference within the bounds stated at each.
+#ifndef OUNCE_KERNELS_KERNEL_TABLE_H_
+#define OUNCE_KERNELS_KERNEL_TABLE_H_
+
+#include <array>
+#include <cstdint>
+
+#include "core/packing/packed_matrix.h"
+#include "core/tensor.h"
+#include "kernels/isa.h"
+
+namespace ounce {
+
+inline constexpr int kNumCodecs = 6;
+
+// Activations quantised per token: x[t, c] = scales[t] * codes[t, c].
+// scale = max|x| / 127; codes = x / scale rounded half to even, in -127..127;
+// an all-zero token has scale 0 and codes 0.
+struct QuantizedRows {
+  const int8_t* codes = nullptr;  // [tokens, stride]; zero from `cols` on.
+  const float* scales = nullptr;  // [tokens]
+  const int32_t* sums = nullptr;  // [tokens, stride / 32]: of 32 codes each.
+  int64_t tokens = 0;
+  int64_t cols = 0;
+  int64_t stride = 0;  // `cols` rounded up to a multiple of 64.
+};
+
+// The input of a product in both forms; a quantised codec reads `quantized`, a
+// float one reads `dense`.  The other may be empty.
+struct MatMulInput {
+  MatrixView<const float> dense;  // [tokens, in]
+  QuantizedRows quantized;
+};
+
+// out[t, r] = sum over c of x[t, c] * w[r, c] for all tokens and the weight
+// rows r in [row_begin, row_end), where row_begin is a multiple of kRowBlock
+// and row_end too unless it is w.rows.  `out` is [tokens, w.rows].
+//   int8:  out = (x_scale * w_scale) * float(isum)
+//   int4:  acc = fma(w_scale[g], float(isum[g]), acc) for groups g in order,
+//          from 0; out = acc * x_scale;
+//          isum[g] = sum(code * x) - zero_point * sum(x), exact in int32
+//   float: any order of summation in f32 with at least 8 partial sums.
+using MatMulKernel = void (*)(const MatMulInput& x, const PackedMatrix& w,
+                              int64_t row_begin, int64_t row_end,
+                              MatrixView<float> out);
+
+enum class Activation : uint8_t { kSilu, kGelu, kGeluTanh, kRelu };
+
+// One query vector against `num_keys` keys of one head.
+struct AttentionRow {
+  const float* query = nullptr;   // [head_dim]
+  const float* keys = nullptr;    // num_keys rows, `kv_stride` floats apart
+  const float* values = nullptr;  // likewise
+  int64_t kv_stride = 0;
+  int64_t num_keys = 0;  // At least 1.
+  int64_t head_dim = 0;
+  float scale = 1.0f;  // Of the scores, before softmax.
+  // [num_keys], 0: this key is hidden; or null.  All hidden: out is 0.
+  const uint8_t* key_mask = nullptr;
+  float* scores = nullptr;  // Scratch, [num_keys].
+  float* out = nullptr;     // [head_dim]
+};
+
+struct KernelTable {
+  Isa isa = Isa::kReference;
+
+  // By Codec.
+  std::array<MatMulKernel, kNumCodecs> matmul = {};
+
+  // Quantises one token; `codes` has `stride` bytes, `sums` stride / 32
+  // entries. Same bits on every instruction set.  The input must be finite.
+  void (*quantize_row)(const float* x, int64_t cols, int64_t stride,
+                       int8_t* codes, float* scale, int32_t* sums) = nullptr;
+
+  // out = x / sqrt(mean(x^2) + epsilon) * weight.  Within 4 ulp of the
+  // reference, which sums in f64.  `out` may be `x`.
+  void (*rms_norm)(const float* x, const float* weight, int64_t width,
+                   float epsilon, float* out) = nullptr;
+
+  // Rotates the pairs (x[i], x[i + dim / 2]), i < dim / 2, in place by the
+  // angle whose cosine and sine are given ([dim / 2] each).  Same bits
+  // everywhere apart from fused multiply-add: within 2 ulp of the larger input.
+  // Source: RoFormer, arXiv:2104.09864, in the half-split order of GPT-NeoX.
+  void (*rotary)(float* x, const float* cos, const float* sin,
+                 int64_t dim) = nullptr;
+
+  // out = activation(gate) * up; exp within 2 ulp.  `out` may be `gate`.
+  void (*gated_activation)(Activation activation, const float* gate,
+                           const float* up, int64_t size, float* out) = nullptr;
+
+  // x += y.
+  void (*add)(const float* y, int64_t size, float* x) = nullptr;
+
+  // softmax(scale * query * keys^T) * values, the softmax shifted by its
+  // maximum.  Weights within 1e-6 relative of the reference.
+  void (*attention_row)(const AttentionRow& row) = nullptr;
+};
+
+// The table of `isa`, which must be one of SupportedIsas().  Lives for ever.
+const KernelTable& GetKernelTable(Isa isa);
+
+}  // namespace ounce
+
+#endif  // OUNCE_KERNELS_KERNEL_TABLE_H_

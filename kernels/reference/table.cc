@@ -1,0 +1,20 @@
+#include "kernels/reference/reference.h"
+
+namespace ounce::reference {
+
+KernelTable MakeTable() {
+  KernelTable table;
+  table.isa = Isa::kReference;
+  // In the order of Codec.
+  table.matmul = {MatMulFloat, MatMulFloat, MatMulFloat,
+                  MatMulInt8,  MatMulInt4,  MatMulInt4};
+  table.quantize_row = QuantizeRow;
+  table.rms_norm = RmsNorm;
+  table.rotary = Rotary;
+  table.gated_activation = GatedActivation;
+  table.add = Add;
+  table.attention_row = AttendRow;
+  return table;
+}
+
+}  // namespace ounce::reference

@@ -1,0 +1,238 @@
+// Products with int4 weights, straight from the packed layout: the codes are
+// the unsigned operand of the dot product and the zero point is subtracted per
+// group by way of the activations' sums.
+#include "kernels/simd/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/simd/int4_product.cc"
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "core/packing/int4.h"
+#include "hwy/cache_control.h"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "kernels/simd/add_ops.h"
+#include "kernels/simd/dot-inl.h"
+
+#if OUNCE_SIMD_TARGET
+HWY_BEFORE_NAMESPACE();
+namespace ounce::HWY_NAMESPACE {
+namespace {
+
+constexpr int64_t kSpanCols = 32;  // Per entry of QuantizedRows::sums.
+constexpr int64_t kSpanBytes = kSpanCols / 2 * kRowBlock;
+// Tokens that pass over all row blocks of a call before the next ones do: their
+// codes stay in the second-level cache.
+constexpr int64_t kTokenChunk = 64;
+// How far ahead of the codes in use the next are asked for.
+constexpr int64_t kPrefetchBytes = 2048;
+
+// One row block and where its rows go.
+struct Int4Block {
+  const uint8_t* data;
+  const Int4BlockLayout* layout;
+  int64_t group_size;
+  bool symmetric;
+  int64_t row;        // The block's first row.
+  int64_t rows_left;  // Of the matrix, from there on.
+};
+
+// Group `g`'s scales or zero points of the rows of one part.
+HWY_INLINE FloatVec LoadScales(const Int4Block& block, int64_t g, int part) {
+  const hn::Rebind<hwy::float16_t, FloatTag> df16;
+  const hn::Repartition<uint8_t, decltype(df16)> du8;
+  const uint8_t* scales = block.data + block.layout->scales_offset +
+                          (g * kRowBlock + part * kLanes) * 2;
+  return hn::PromoteTo(FloatTag(), hn::BitCast(df16, hn::LoadU(du8, scales)));
+}
+
+HWY_INLINE FloatVec LoadZeroPoints(const Int4Block& block, int64_t g,
+                                   int part) {
+  if (block.symmetric) {
+    return hn::Set(FloatTag(), float{kInt4SymmetricZeroPoint});
+  }
+  constexpr uint64_t kNibbles = 0x0F0F0F0F0F0F0F0Fu;
+  uint64_t packed;
+  std::memcpy(&packed, block.data + block.layout->zero_points_offset + g * 8,
+              sizeof(packed));
+  // The sixteen zero points as bytes in the order of the rows.
+  const uint64_t bytes[2] = {packed & kNibbles, (packed >> 4) & kNibbles};
+  const hn::Rebind<uint8_t, IntTag> du8;
+  const hn::Repartition<uint64_t, decltype(du8)> du64;
+  const auto codes = hn::BitCast(du8, hn::LoadU(du64, bytes + part));
+  return hn::ConvertTo(FloatTag(), hn::PromoteTo(IntTag(), codes));
+}
+
+// Codes times weights of kTokens tokens over one span of 32 columns, in the
+// form that AddU4Sums takes.
+template <int kTokens, int kParts>
+HWY_INLINE void MultiplySpan(const uint8_t* weights,
+                             const int8_t* const (&x)[kTokens], int64_t column,
+                             IntVec (&acc)[kTokens][kParts]) {
+  const IntVec mask = hn::Set(IntTag(), 0x0F0F0F0F);
+  HWY_UNROLL(4)
+  for (int64_t c = 0; c < kSpanCols; c += 8) {
+    IntVec low[kParts];
+    IntVec high[kParts];
+    for (int p = 0; p < kParts; ++p) {
+      const IntVec packed = LoadBytes(weights + c * 8 + p * kLanes * 4);
+      low[p] = hn::And(packed, mask);
+      high[p] = hn::And(hn::ShiftRight<4>(packed), mask);
+    }
+    for (int t = 0; t < kTokens; ++t) {
+      const IntVec x_low = BroadcastCodes(x[t] + column + c);
+      const IntVec x_high = BroadcastCodes(x[t] + column + c + 4);
+      for (int p = 0; p < kParts; ++p) {
+        acc[t][p] = DotU4(acc[t][p], low[p], x_low);
+        acc[t][p] = DotU4(acc[t][p], high[p], x_high);
+      }
+    }
+  }
+}
+
+// The integer part of one group: sum(code * x) into `sums`, sum(x) into
+// `x_sums`.
+template <int kTokens, int kParts>
+HWY_INLINE void SumGroup(const uint8_t* weights,
+                         const int8_t* const (&x)[kTokens],
+                         const int32_t* const (&span_sums)[kTokens],
+                         int64_t begin_span, int64_t end_span,
+                         IntVec (&sums)[kTokens][kParts],
+                         int32_t (&x_sums)[kTokens]) {
+  for (int t = 0; t < kTokens; ++t) {
+    x_sums[t] = 0;
+    for (int p = 0; p < kParts; ++p) sums[t][p] = hn::Zero(IntTag());
+  }
+  for (int64_t span = begin_span; span < end_span; ++span) {
+    const uint8_t* span_weights = weights + span * kSpanBytes;
+    if constexpr (kTokens == 1) {
+      for (int64_t b = 0; b < kSpanBytes; b += 64) {
+        hwy::Prefetch(span_weights + kPrefetchBytes + b);
+      }
+    }
+    IntVec acc[kTokens][kParts];
+    for (int t = 0; t < kTokens; ++t) {
+      for (int p = 0; p < kParts; ++p) acc[t][p] = hn::Zero(IntTag());
+    }
+    MultiplySpan<kTokens, kParts>(span_weights, x, span * kSpanCols, acc);
+    for (int t = 0; t < kTokens; ++t) {
+      x_sums[t] += span_sums[t][span];
+      for (int p = 0; p < kParts; ++p) {
+        sums[t][p] = AddU4Sums(sums[t][p], acc[t][p]);
+      }
+    }
+  }
+}
+
+// kTokens tokens by the rows of kParts parts from `first_part` on.  Groups of
+// one span are told apart at compile time: they need fewer registers.
+template <int kTokens, int kParts, bool kOneSpan>
+HWY_NOINLINE void MultiplyTile(const Int4Block& block, int first_part,
+                               const QuantizedRows& x, int64_t token,
+                               MatrixView<float> out) {
+  const FloatTag df;
+  const int8_t* codes[kTokens];
+  const int32_t* span_sums[kTokens];
+  FloatVec acc[kTokens][kParts];
+  for (int t = 0; t < kTokens; ++t) {
+    codes[t] = x.codes + (token + t) * x.stride;
+    span_sums[t] = x.sums + (token + t) * (x.stride / kSpanCols);
+    for (int p = 0; p < kParts; ++p) acc[t][p] = hn::Zero(df);
+  }
+  const uint8_t* weights = block.data + first_part * kLanes * 4;
+  const int64_t group_spans = kOneSpan ? 1 : block.group_size / kSpanCols;
+  const int64_t num_spans = block.layout->padded_cols / kSpanCols;
+  for (int64_t g = 0; g < block.layout->num_groups; ++g) {
+    const int64_t begin = g * group_spans;
+    const int64_t end =
+        kOneSpan ? begin + 1 : std::min(num_spans, begin + group_spans);
+    IntVec sums[kTokens][kParts];
+    int32_t x_sums[kTokens];
+    SumGroup<kTokens, kParts>(weights, codes, span_sums, begin, end, sums,
+                              x_sums);
+    for (int p = 0; p < kParts; ++p) {
+      const FloatVec scales = LoadScales(block, g, first_part + p);
+      const FloatVec zero_points = LoadZeroPoints(block, g, first_part + p);
+      for (int t = 0; t < kTokens; ++t) {
+        // Whole numbers below 2^24: the float subtraction is exact.
+        const FloatVec x_sum = hn::ConvertTo(df, hn::Set(IntTag(), x_sums[t]));
+        const FloatVec isum =
+            hn::NegMulAdd(zero_points, x_sum, hn::ConvertTo(df, sums[t][p]));
+        acc[t][p] = hn::MulAdd(scales, isum, acc[t][p]);
+      }
+    }
+  }
+  for (int t = 0; t < kTokens; ++t) {
+    const FloatVec x_scale = hn::Set(df, x.scales[token + t]);
+    for (int p = 0; p < kParts; ++p) {
+      const int64_t lane = (first_part + p) * kLanes;
+      StoreRows(hn::Mul(acc[t][p], x_scale), block.rows_left - lane,
+                out.row(token + t) + block.row + lane);
+    }
+  }
+}
+
+// Tokens [token, end) in tiles as large as fit, then smaller ones.  Tiles of
+// many tokens take one part at a time for want of registers.
+template <int kTokens>
+void MultiplyTokens(const Int4Block& block, const QuantizedRows& x,
+                    int64_t token, int64_t end, MatrixView<float> out) {
+  constexpr int kParts = kTokens <= 2 ? kBlockParts : 1;
+  for (int part = 0; part < kBlockParts; part += kParts) {
+    if (block.rows_left <= part * kLanes) break;
+    for (int64_t t = token; t + kTokens <= end; t += kTokens) {
+      if (block.group_size == kSpanCols) {
+        MultiplyTile<kTokens, kParts, true>(block, part, x, t, out);
+      } else {
+        MultiplyTile<kTokens, kParts, false>(block, part, x, t, out);
+      }
+    }
+  }
+  if constexpr (kTokens > 1) {
+    MultiplyTokens<kTokens / 2>(block, x, end - (end - token) % kTokens, end,
+                                out);
+  }
+}
+
+void MatMulInt4(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
+                int64_t row_end, MatrixView<float> out) {
+  const bool symmetric = w.codec == Codec::kInt4;
+  const Int4BlockLayout layout =
+      GetInt4BlockLayout(w.cols, w.group_size, symmetric);
+  const int64_t tokens = x.quantized.tokens;
+  for (int64_t begin = 0; begin < tokens; begin += kTokenChunk) {
+    const int64_t end = std::min(tokens, begin + kTokenChunk);
+    for (int64_t row = row_begin; row < row_end; row += kRowBlock) {
+      const Int4Block block = {w.data + row / kRowBlock * layout.block_bytes,
+                               &layout,
+                               w.group_size,
+                               symmetric,
+                               row,
+                               row_end - row};
+      MultiplyTokens<kTileTokens>(block, x.quantized, begin, end, out);
+    }
+  }
+}
+
+}  // namespace
+
+void EnterInt4Products(KernelTable* table) {
+  table->matmul[static_cast<size_t>(Codec::kInt4)] = MatMulInt4;
+  table->matmul[static_cast<size_t>(Codec::kInt4Asymmetric)] = MatMulInt4;
+}
+
+}  // namespace ounce::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif  // OUNCE_SIMD_TARGET
+
+#if HWY_ONCE
+namespace ounce::simd {
+
+void AddInt4Products(Isa isa, KernelTable* table) {
+  OUNCE_CALL_TARGET(isa, EnterInt4Products(table));
+}
+
+}  // namespace ounce::simd
+#endif  // HWY_ONCE

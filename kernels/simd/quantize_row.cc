@@ -1,0 +1,94 @@
+// Quantisation of activations: the reference's operations, a vector at a time.
+#include "kernels/simd/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/simd/quantize_row.cc"
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "kernels/simd/add_ops.h"
+
+#if OUNCE_SIMD_TARGET
+HWY_BEFORE_NAMESPACE();
+namespace ounce::HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr int64_t kSpanCols = 32;  // Per entry of `sums`.
+using FloatTag = hn::ScalableTag<float>;
+using FloatVec = hn::Vec<FloatTag>;
+constexpr int64_t kLanes = HWY_LANES(float);
+
+float MaxAbs(const float* x, int64_t cols) {
+  const FloatTag df;
+  FloatVec max0 = hn::Zero(df);
+  FloatVec max1 = hn::Zero(df);
+  int64_t c = 0;
+  for (; c + 2 * kLanes <= cols; c += 2 * kLanes) {
+    max0 = hn::Max(max0, hn::Abs(hn::LoadU(df, x + c)));
+    max1 = hn::Max(max1, hn::Abs(hn::LoadU(df, x + c + kLanes)));
+  }
+  float max_abs = hn::GetLane(hn::MaxOfLanes(df, hn::Max(max0, max1)));
+  for (; c < cols; ++c) max_abs = std::max(max_abs, std::abs(x[c]));
+  return max_abs;
+}
+
+// Codes of 32 values, and their sum.
+int32_t QuantizeSpan(const float* x, FloatVec scale, int8_t* codes) {
+  const FloatTag df;
+  const hn::RebindToSigned<FloatTag> di;
+  const hn::Rebind<int8_t, FloatTag> di8;
+  auto sum = hn::Zero(di);
+  for (int64_t i = 0; i < kSpanCols; i += kLanes) {
+    // NearestInt rounds half to even, as the reference does.
+    const auto rounded = hn::NearestInt(hn::Div(hn::LoadU(df, x + i), scale));
+    const auto code =
+        hn::Max(hn::Min(rounded, hn::Set(di, 127)), hn::Set(di, -127));
+    sum = hn::Add(sum, code);
+    hn::StoreU(hn::DemoteTo(di8, code), di8, codes + i);
+  }
+  return hn::GetLane(hn::SumOfLanes(di, sum));
+}
+
+void QuantizeRow(const float* x, int64_t cols, int64_t stride, int8_t* codes,
+                 float* scale, int32_t* sums) {
+  *scale = MaxAbs(x, cols) / 127.0f;
+  int64_t c = 0;
+  if (*scale > 0.0f) {
+    const FloatVec scales = hn::Set(FloatTag(), *scale);
+    for (; c + kSpanCols <= cols; c += kSpanCols) {
+      sums[c / kSpanCols] = QuantizeSpan(x + c, scales, codes + c);
+    }
+    if (c < cols) {
+      float tail[kSpanCols] = {};
+      std::copy(x + c, x + cols, tail);
+      sums[c / kSpanCols] = QuantizeSpan(tail, scales, codes + c);
+      c += kSpanCols;
+    }
+  }
+  std::memset(codes + c, 0, static_cast<size_t>(stride - c));
+  std::fill(sums + c / kSpanCols, sums + stride / kSpanCols, 0);
+}
+
+}  // namespace
+
+void EnterQuantizeRow(KernelTable* table) { table->quantize_row = QuantizeRow; }
+
+}  // namespace ounce::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif  // OUNCE_SIMD_TARGET
+
+#if HWY_ONCE
+namespace ounce::simd {
+
+void AddQuantizeRow(Isa isa, KernelTable* table) {
+  OUNCE_CALL_TARGET(isa, EnterQuantizeRow(table));
+}
+
+}  // namespace ounce::simd
+#endif  // HWY_ONCE

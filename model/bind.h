@@ -1,0 +1,46 @@
+// Finds a spec's tensors in a source and checks them: the step between a file
+// full of names and a model that can be compressed or run.
+#ifndef OUNCE_MODEL_BIND_H_
+#define OUNCE_MODEL_BIND_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/packing/packed_matrix.h"
+#include "model/arch/registry.h"
+#include "model/spec.h"
+#include "model/tensor_source.h"
+#include "model/tensor_table.h"
+
+namespace ounce {
+
+struct BoundTensor {
+  TensorSlot slot;      // Canonical name, shape and role.
+  PackedMatrix matrix;  // Points into the source; a vector is one row.
+};
+
+struct BoundTensors {
+  std::vector<BoundTensor> tensors;  // In the order of TensorTable(spec).
+  // Names in the source that the architecture neither uses nor names as
+  // harmless, sorted.
+  std::vector<std::string> surplus;
+};
+
+// Binds `spec`'s tensors.  `architecture` translates names; null binds the
+// canonical names themselves (an artifact).
+// kInvalidArgument: a tensor is missing, has another shape, or a type that is
+// no weight; the message names the tensor, what was expected and what was
+// found.
+absl::StatusOr<BoundTensors> BindTensors(const ModelSpec& spec,
+                                         const Architecture* architecture,
+                                         const TensorSource& source);
+
+// kInvalidArgument, naming the tensor and the element, when rows [begin, end) of
+// a float tensor hold a NaN or an infinity.  Packed tensors pass.
+absl::Status CheckFinite(const BoundTensor& tensor, int64_t begin,
+                         int64_t end);
+
+}  // namespace ounce
+
+#endif  // OUNCE_MODEL_BIND_H_

@@ -1,0 +1,69 @@
+// The grids that codecs offer, as arithmetic on one group of weights.
+#ifndef OUNCE_QUANTIZE_GRID_H_
+#define OUNCE_QUANTIZE_GRID_H_
+
+#include <cmath>
+#include <cstdint>
+
+#include "absl/types/span.h"
+#include "core/packing/packed_matrix.h"
+
+namespace ounce {
+
+// Codes low..high; `divisor` is what absmax divides the largest weight by.
+struct Grid {
+  int low;
+  int high;
+  float divisor;
+  bool has_zero_point;
+};
+
+inline Grid GridOf(Codec codec) {
+  switch (codec) {
+    case Codec::kInt4:
+      return {-8, 7, -8.0f, false};
+    case Codec::kInt4Asymmetric:
+      return {0, 15, 15.0f, true};
+    default:
+      return {-127, 127, 127.0f, false};
+  }
+}
+
+// Scale and zero point of one group: weight = scale * (code - zero_point).
+struct GroupScale {
+  float scale = 0.0f;
+  int zero_point = 0;
+};
+
+// Half to even.  Adding 1.5 * 2^23 leaves no room for a fraction, so that the
+// adder rounds; plain code that every compiler vectorises.  |value| < 2^22.
+inline float RoundHalfEven(float value) {
+  constexpr float kMagic = 12582912.0f;
+  return (value + kMagic) - kMagic;
+}
+
+// The nearest code of `weight` for a scale that is not 0.
+inline int NearestCode(float weight, GroupScale group, const Grid& grid) {
+  // Clamped before rounding, to stay where RoundHalfEven works.
+  const float bound = 2.0f * 128.0f;
+  float position = weight / group.scale;
+  position = position < -bound ? -bound : position;
+  position = position > bound ? bound : position;
+  const int code = static_cast<int>(RoundHalfEven(position)) + group.zero_point;
+  return code < grid.low ? grid.low : (code > grid.high ? grid.high : code);
+}
+
+// Codes of all `weights`; a scale of 0 gives codes that mean 0.
+void NearestCodes(absl::Span<const float> weights, GroupScale group,
+                  const Grid& grid, int8_t* codes);
+
+// sum over the group of (weight - scale * (code - zero_point))^2.
+double SquaredError(absl::Span<const float> weights, GroupScale group,
+                    const int8_t* codes);
+
+// The scale that absmax gives (see round_to_nearest.h), not yet rounded.
+GroupScale AbsMaxScale(absl::Span<const float> weights, const Grid& grid);
+
+}  // namespace ounce
+
+#endif  // OUNCE_QUANTIZE_GRID_H_

@@ -1,0 +1,30 @@
+// The quantisation methods a recipe can name.
+#ifndef OUNCE_QUANTIZE_REGISTRY_H_
+#define OUNCE_QUANTIZE_REGISTRY_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "core/tensor.h"
+#include "quantize/quantizer.h"
+
+namespace ounce {
+
+struct QuantizeMethod {
+  absl::string_view name;
+  // Quantizes a whole matrix or any part of its rows.
+  absl::StatusOr<QuantizeResult> (*quantize)(MatrixView<const float> weight,
+                                             const QuantizeOptions& options);
+};
+
+absl::Span<const QuantizeMethod> AllQuantizeMethods();
+
+// kInvalidArgument: no method of that name, with the list.
+absl::StatusOr<const QuantizeMethod*> FindQuantizeMethod(
+    absl::string_view name);
+
+}  // namespace ounce
+
+#endif  // OUNCE_QUANTIZE_REGISTRY_H_

@@ -1,0 +1,58 @@
+#include "runtime/generate.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/status_macros.h"
+
+namespace ounce {
+namespace {
+
+bool IsStopId(const ModelSpec& spec, int32_t id) {
+  return std::find(spec.stop_ids.begin(), spec.stop_ids.end(), id) !=
+         spec.stop_ids.end();
+}
+
+}  // namespace
+
+absl::StatusOr<GenerateResult> Generate(
+    Executor* executor, absl::Span<const int32_t> prompt,
+    const GenerateOptions& options,
+    absl::FunctionRef<bool(int32_t id)> on_token) {
+  if (prompt.empty()) {
+    return absl::InvalidArgumentError(
+        "the prompt has no tokens; give at least one");
+  }
+  Sampler sampler(options.sampler);
+  std::vector<int32_t> seen(prompt.begin(), prompt.end());
+  Matrix hidden;
+  Matrix logits(1, executor->spec().vocab);
+  absl::Span<const int32_t> input = prompt;
+  GenerateResult result;
+  while (result.tokens < options.max_tokens) {
+    if (executor->position() == executor->capacity()) {
+      result.reason = StopReason::kContext;
+      return result;
+    }
+    OUNCE_RETURN_IF_ERROR(executor->Forward(input, &hidden));
+    executor->Logits(hidden.view().Rows(hidden.rows() - 1, hidden.rows()),
+                     logits.view());
+    OUNCE_ASSIGN_OR_RETURN(const int32_t id,
+                           sampler.Sample(logits.values(), seen));
+    if (!options.ignore_stop_ids && IsStopId(executor->spec(), id)) {
+      result.reason = StopReason::kStopId;
+      return result;
+    }
+    ++result.tokens;
+    seen.push_back(id);
+    if (!on_token(id)) {
+      result.reason = StopReason::kCaller;
+      return result;
+    }
+    input = absl::MakeConstSpan(&seen.back(), 1);
+  }
+  return result;
+}
+
+}  // namespace ounce

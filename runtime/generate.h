@@ -1,0 +1,44 @@
+// The generation loop: prompt in, one token at a time out.
+#ifndef OUNCE_RUNTIME_GENERATE_H_
+#define OUNCE_RUNTIME_GENERATE_H_
+
+#include <cstdint>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "runtime/executor.h"
+#include "runtime/sampler.h"
+
+namespace ounce {
+
+enum class StopReason {
+  kLength,   // `max_tokens` were generated.
+  kStopId,   // The model gave one of its stop ids.
+  kContext,  // The executor's capacity is used up.
+  kCaller,   // The callback returned false.
+};
+
+struct GenerateOptions {
+  SamplerOptions sampler;
+  int64_t max_tokens = 128;
+  bool ignore_stop_ids = false;
+};
+
+struct GenerateResult {
+  int64_t tokens = 0;  // Generated, a stop id not counted.
+  StopReason reason = StopReason::kLength;
+};
+
+// Continues the sequence of `executor` by `prompt` (at least one id) and then
+// by sampled tokens, each handed to `on_token` as it comes; returning false
+// ends the generation.  Stop ids are not handed out. Errors as
+// Executor::Forward() and Sampler::Sample().
+absl::StatusOr<GenerateResult> Generate(
+    Executor* executor, absl::Span<const int32_t> prompt,
+    const GenerateOptions& options,
+    absl::FunctionRef<bool(int32_t id)> on_token);
+
+}  // namespace ounce
+
+#endif  // OUNCE_RUNTIME_GENERATE_H_

@@ -1,0 +1,98 @@
+#include "core/atomic_file.h"
+
+#include <filesystem>
+#include <string>
+
+#include "absl/status/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/util/status_matchers.h"
+#include "tests/util/temp_folder.h"
+
+namespace ounce {
+namespace {
+
+using ::testing::HasSubstr;
+
+class AtomicFileTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<std::unique_ptr<AtomicFile>> Create() {
+    return AtomicFile::Create(folder_.Path("out"));
+  }
+  const TempFolder folder_;
+};
+
+TEST_F(AtomicFileTest, ShowsTheNewContentOnlyAfterCommit) {
+  folder_.Write("out", "old");
+  ASSERT_OK_AND_ASSIGN(auto file, Create());
+  ASSERT_OK(file->Append(absl::string_view("new content")));
+  EXPECT_EQ(folder_.Read("out"), "old");
+  ASSERT_OK(file->Commit());
+  EXPECT_EQ(folder_.Read("out"), "new content");
+  EXPECT_FALSE(folder_.Has("out.partial"));
+  file.reset();
+  EXPECT_EQ(folder_.Read("out"), "new content");
+}
+
+TEST_F(AtomicFileTest, LeavesTheOldContentWhenGivenUp) {
+  folder_.Write("out", "old");
+  ASSERT_OK_AND_ASSIGN(auto file, Create());
+  ASSERT_OK(file->Append(absl::string_view("new")));
+  EXPECT_TRUE(folder_.Has("out.partial"));
+  file.reset();
+  EXPECT_EQ(folder_.Read("out"), "old");
+  EXPECT_FALSE(folder_.Has("out.partial"));
+}
+
+TEST_F(AtomicFileTest, RefusesASecondWriterAndServesTheNextOne) {
+  ASSERT_OK_AND_ASSIGN(auto first, Create());
+  ASSERT_OK(first->Append(absl::string_view("first")));
+  EXPECT_THAT(Create().status(),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("another process is writing")));
+  ASSERT_OK(first->Commit());
+  EXPECT_EQ(folder_.Read("out"), "first");
+  first.reset();
+  EXPECT_OK(Create().status());
+}
+
+// What a killed process left behind has no lock.
+TEST_F(AtomicFileTest, ReplacesAStalePartialFile) {
+  folder_.Write("out.partial", "stale and longer than the new content");
+  ASSERT_OK_AND_ASSIGN(const auto file, Create());
+  EXPECT_EQ(file->size(), 0);
+  ASSERT_OK(file->Append(absl::string_view("new")));
+  ASSERT_OK(file->Commit());
+  EXPECT_EQ(folder_.Read("out"), "new");
+}
+
+TEST_F(AtomicFileTest, WriteAtOverwritesWithoutMovingTheEnd) {
+  ASSERT_OK_AND_ASSIGN(const auto file, Create());
+  ASSERT_OK(file->Append(absl::string_view("....")));
+  constexpr uint8_t kHead[] = {'a', 'b'};
+  ASSERT_OK(file->WriteAt(1, kHead));
+  ASSERT_OK(file->Append(absl::string_view("!")));
+  EXPECT_EQ(file->size(), 5);
+  ASSERT_OK(file->Commit());
+  EXPECT_EQ(folder_.Read("out"), ".ab.!");
+}
+
+TEST_F(AtomicFileTest, NamesAFolderItCannotWrite) {
+  EXPECT_THAT(AtomicFile::Create(folder_.Path("none/out")).status(),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("none/out")));
+}
+
+TEST_F(AtomicFileTest, RefusesToReplaceAFolder) {
+  std::filesystem::create_directory(folder_.Path("out"));
+  EXPECT_THAT(Create().status(), StatusIs(absl::StatusCode::kInvalidArgument,
+                                          HasSubstr("is not a regular file")));
+}
+
+TEST_F(AtomicFileTest, WriteFileAtomicallyWritesTheWhole) {
+  const std::string bytes("a\0b", 3);
+  ASSERT_OK(WriteFileAtomically(folder_.Path("out"), bytes));
+  EXPECT_EQ(folder_.Read("out"), bytes);
+}
+
+}  // namespace
+}  // namespace ounce

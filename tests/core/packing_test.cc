@@ -1,0 +1,280 @@
+// The stored layouts, as core/packing/int8.h and int4.h describe them.
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "core/half.h"
+#include "core/packing/codec.h"
+#include "core/packing/int4.h"
+#include "core/packing/int8.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/util/status_matchers.h"
+
+namespace ounce {
+namespace {
+
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
+using ::testing::HasSubstr;
+
+std::vector<uint8_t> Pack(Codec codec, const QuantizedMatrix& matrix) {
+  const CodecInfo& info = GetCodecInfo(codec);
+  const int64_t group_size = info.grouped ? matrix.group_size : 0;
+  // Garbage first: packing must overwrite padding too.
+  std::vector<uint8_t> bytes(static_cast<size_t>(*PackedBytes(
+                                 codec, matrix.rows, matrix.cols, group_size)),
+                             0xAB);
+  info.pack(matrix, bytes.data());
+  return bytes;
+}
+
+std::vector<float> Unpack(Codec codec, const QuantizedMatrix& shape,
+                          const std::vector<uint8_t>& bytes, int64_t begin,
+                          int64_t end) {
+  PackedMatrix packed;
+  packed.codec = codec;
+  packed.rows = shape.rows;
+  packed.cols = shape.cols;
+  packed.group_size = GetCodecInfo(codec).grouped ? shape.group_size : 0;
+  packed.data = bytes.data();
+  packed.bytes = static_cast<int64_t>(bytes.size());
+  std::vector<float> values(static_cast<size_t>((end - begin) * shape.cols));
+  GetCodecInfo(codec).unpack_rows(packed, begin, end, values.data());
+  return values;
+}
+
+template <typename T>
+T ReadAt(const std::vector<uint8_t>& bytes, size_t offset) {
+  T value;
+  std::memcpy(&value, bytes.data() + offset, sizeof(value));
+  return value;
+}
+
+TEST(Int8PackingTest, BytesWorkedByHand) {
+  // Two rows of five columns: 8 padded columns make 128 bytes of codes, then
+  // 64 of scales and 64 of row sums.
+  const QuantizedMatrix matrix = {
+      2, 5, 5, {1, 2, 3, 4, 5, -1, -2, -3, -4, 127}, {0.5f, 2.0f}, {}};
+  const std::vector<uint8_t> bytes = Pack(Codec::kInt8, matrix);
+  ASSERT_EQ(bytes.size(), 256u);
+  std::vector<uint8_t> codes(128, 0);
+  for (const size_t c : {0u, 1u, 2u, 3u}) {
+    codes[c] = static_cast<uint8_t>(c + 1);        // Row 0, columns 0 to 3.
+    codes[4 + c] = static_cast<uint8_t>(255 - c);  // Row 1: -1 to -4.
+  }
+  codes[64] = 5;    // Row 0, column 4.
+  codes[68] = 127;  // Row 1, column 4.
+  EXPECT_THAT(std::vector<uint8_t>(bytes.begin(), bytes.begin() + 128),
+              ElementsAreArray(codes));
+  EXPECT_EQ(ReadAt<float>(bytes, 128), 0.5f);
+  EXPECT_EQ(ReadAt<float>(bytes, 132), 2.0f);
+  EXPECT_EQ(ReadAt<int32_t>(bytes, 192), 15);
+  EXPECT_EQ(ReadAt<int32_t>(bytes, 196), 117);
+  // Rows that do not exist: no scale, no sum.
+  EXPECT_THAT(std::vector<uint8_t>(bytes.begin() + 136, bytes.begin() + 192),
+              Each(0));
+  EXPECT_THAT(std::vector<uint8_t>(bytes.begin() + 200, bytes.end()), Each(0));
+}
+
+TEST(Int4PackingTest, SymmetricBytesWorkedByHand) {
+  // One row of ten columns, codes -8..1, stored as 0..9: 32 padded columns make
+  // 256 bytes of codes; one group's scales take 32 more, filled up to 320.
+  QuantizedMatrix matrix = {1, 10, 32, {}, {0.5f}, {}};
+  for (int8_t code = -8; code < 2; ++code) matrix.codes.push_back(code);
+  const std::vector<uint8_t> bytes = Pack(Codec::kInt4, matrix);
+  ASSERT_EQ(bytes.size(), 320u);
+  std::vector<uint8_t> codes(256, 0x88);  // 8 is zero.
+  codes[0] = 0x40;                        // Columns 0 and 4.
+  codes[1] = 0x51;
+  codes[2] = 0x62;
+  codes[3] = 0x73;
+  codes[64] = 0x88;  // Column 8 and the padding column 12.
+  codes[65] = 0x89;  // Column 9.
+  EXPECT_THAT(std::vector<uint8_t>(bytes.begin(), bytes.begin() + 256),
+              ElementsAreArray(codes));
+  EXPECT_EQ(ReadAt<uint16_t>(bytes, 256), 0x3800);  // 0.5 as f16.
+  EXPECT_THAT(std::vector<uint8_t>(bytes.begin() + 258, bytes.end()), Each(0));
+}
+
+TEST(Int4PackingTest, AsymmetricBytesWorkedByHand) {
+  // Row 0: one column of code 15, zero point 3; rows 1 to 7: code 0, zero point
+  // 0; row 8: code 2, zero point 9.
+  QuantizedMatrix matrix = {9,
+                            1,
+                            32,
+                            std::vector<int8_t>(9, 0),
+                            std::vector<float>(9, 1.0f),
+                            std::vector<uint8_t>(9, 0)};
+  matrix.codes[0] = 15;
+  matrix.zero_points[0] = 3;
+  matrix.codes[8] = 2;
+  matrix.zero_points[8] = 9;
+  const std::vector<uint8_t> bytes = Pack(Codec::kInt4Asymmetric, matrix);
+  ASSERT_EQ(bytes.size(), 320u);
+  // Padding columns hold the zero point: they mean zero.
+  EXPECT_THAT(std::vector<uint8_t>(bytes.begin(), bytes.begin() + 4),
+              ElementsAre(0x3F, 0x33, 0x33, 0x33));
+  EXPECT_THAT(std::vector<uint8_t>(bytes.begin() + 32, bytes.begin() + 36),
+              ElementsAre(0x92, 0x99, 0x99, 0x99));
+  EXPECT_EQ(ReadAt<uint16_t>(bytes, 256 + 2 * 8), 0x3C00);  // Row 8's scale.
+  // Zero points: row 0 and row 8 share a byte.
+  EXPECT_EQ(bytes[288], 0x93);
+  EXPECT_THAT(std::vector<uint8_t>(bytes.begin() + 289, bytes.end()), Each(0));
+}
+
+TEST(Int4PackingTest, RowBlocksAreWholeCacheLines) {
+  for (const int64_t cols : {1, 32, 33, 172, 4096}) {
+    for (const int64_t group_size : {32, 64, 128}) {
+      for (const bool symmetric : {true, false}) {
+        const Int4BlockLayout layout =
+            GetInt4BlockLayout(cols, group_size, symmetric);
+        EXPECT_EQ(layout.block_bytes % 64, 0);
+        EXPECT_GE(layout.padded_cols, cols);
+      }
+    }
+  }
+}
+
+struct RoundTripCase {
+  Codec codec;
+  int64_t group_size;  // 0: one scale per row.
+  int low;
+  int high;
+};
+
+class RoundTripTest : public ::testing::TestWithParam<RoundTripCase> {};
+
+TEST_P(RoundTripTest, UnpackedValuesAreScaleTimesCode) {
+  const RoundTripCase& param = GetParam();
+  std::mt19937 random(1);
+  for (const int64_t rows : {1, 16, 17, 40}) {
+    for (const int64_t cols : {1, 31, 32, 33, 172}) {
+      QuantizedMatrix matrix;
+      matrix.rows = rows;
+      matrix.cols = cols;
+      matrix.group_size = param.group_size == 0 ? cols : param.group_size;
+      const auto draw = [&](int low, int high) {
+        return low + static_cast<int>(random() %
+                                      static_cast<uint32_t>(high - low + 1));
+      };
+      for (int64_t i = 0; i < rows * cols; ++i) {
+        matrix.codes.push_back(
+            static_cast<int8_t>(draw(param.low, param.high)));
+      }
+      for (int64_t i = 0; i < rows * matrix.num_groups(); ++i) {
+        const float scale = static_cast<float>(draw(-1000, 1000)) / 777.0f;
+        matrix.scales.push_back(GetCodecInfo(param.codec).round_scale(scale));
+        if (param.codec == Codec::kInt4Asymmetric) {
+          matrix.zero_points.push_back(static_cast<uint8_t>(draw(0, 15)));
+        }
+      }
+      std::vector<float> expected;
+      for (int64_t i = 0; i < rows * cols; ++i) {
+        const auto group = static_cast<size_t>(i / cols * matrix.num_groups() +
+                                               i % cols / matrix.group_size);
+        const int zero_point =
+            matrix.zero_points.empty() ? 0 : matrix.zero_points[group];
+        expected.push_back(
+            matrix.scales[group] *
+            static_cast<float>(matrix.codes[static_cast<size_t>(i)] -
+                               zero_point));
+      }
+      const std::vector<uint8_t> bytes = Pack(param.codec, matrix);
+      EXPECT_THAT(Unpack(param.codec, matrix, bytes, 0, rows),
+                  ElementsAreArray(expected));
+      const std::vector<float> last(expected.end() - cols, expected.end());
+      EXPECT_THAT(Unpack(param.codec, matrix, bytes, rows - 1, rows),
+                  ElementsAreArray(last));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Codecs, RoundTripTest,
+    ::testing::Values(RoundTripCase{Codec::kInt8, 0, -127, 127},
+                      RoundTripCase{Codec::kInt4, 32, -8, 7},
+                      RoundTripCase{Codec::kInt4, 64, -8, 7},
+                      RoundTripCase{Codec::kInt4, 128, -8, 7},
+                      RoundTripCase{Codec::kInt4Asymmetric, 32, 0, 15},
+                      RoundTripCase{Codec::kInt4Asymmetric, 128, 0, 15}));
+
+TEST(RoundScaleTest, Int4ScalesRoundToF16HalfToEven) {
+  EXPECT_EQ(RoundInt4Scale(1.0f), 1.0f);
+  // f16 has 10 fraction bits: 1 + 2^-11 lies half way and goes to even.
+  EXPECT_EQ(RoundInt4Scale(1.0f + 0x1.0p-11f), 1.0f);
+  EXPECT_EQ(RoundInt4Scale(1.0f + 0x1.8p-10f), 1.0f + 0x1.0p-9f);
+  EXPECT_EQ(RoundInt4Scale(-0.1f), -0.0999755859375f);  // 0xAE66.
+  EXPECT_EQ(RoundInt4Scale(1e6f), std::numeric_limits<float>::infinity());
+}
+
+TEST(RoundScaleTest, Int8ScalesAreKept) {
+  EXPECT_EQ(GetCodecInfo(Codec::kInt8).round_scale(0.1f), 0.1f);
+}
+
+TEST(DensePackingTest, HalvesUnpackExactly) {
+  const QuantizedMatrix shape = {1, 2, 2, {}, {}, {}};
+  // 1.5 and -2 in either format.
+  const std::vector<uint8_t> f16 = {0x00, 0x3E, 0x00, 0xC0};
+  const std::vector<uint8_t> bf16 = {0xC0, 0x3F, 0x00, 0xC0};
+  EXPECT_THAT(Unpack(Codec::kF16, shape, f16, 0, 1), ElementsAre(1.5f, -2.0f));
+  EXPECT_THAT(Unpack(Codec::kBF16, shape, bf16, 0, 1),
+              ElementsAre(1.5f, -2.0f));
+}
+
+TEST(PackedBytesTest, WorkedByHand) {
+  EXPECT_EQ(*PackedBytes(Codec::kF32, 3, 5, 0), 60);
+  EXPECT_EQ(*PackedBytes(Codec::kBF16, 3, 5, 0), 30);
+  // Two blocks of 8 padded columns * 16 + 128.
+  EXPECT_EQ(*PackedBytes(Codec::kInt8, 17, 5, 0), 2 * 256);
+  // 2048 columns: 16384 of codes, 64 groups * 32 of scales: 4.5 bits a weight.
+  EXPECT_EQ(*PackedBytes(Codec::kInt4, 16, 2048, 32), 16 * 2048 * 9 / 16);
+  EXPECT_EQ(*PackedBytes(Codec::kInt4Asymmetric, 16, 2048, 32),
+            16 * 2048 * 9 / 16 + 64 * 8);
+  EXPECT_EQ(*PackedBytes(Codec::kInt4, 0, 2048, 32), 0);
+}
+
+TEST(PackedBytesTest, ReportsGroupSizesThatDoNotExist) {
+  for (const int64_t group_size : {0, 1, 16, 33, 256, -32}) {
+    EXPECT_THAT(PackedBytes(Codec::kInt4, 16, 64, group_size),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         HasSubstr("expected 32, 64 or 128")));
+  }
+  EXPECT_THAT(PackedBytes(Codec::kInt8, 16, 64, 32),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("group size 32 for codec int8")));
+}
+
+TEST(PackedBytesTest, ReportsHostileShapes) {
+  constexpr int64_t kHuge = std::numeric_limits<int64_t>::max();
+  const std::vector<std::pair<int64_t, int64_t>> shapes = {
+      {-1, 64},   {64, -1},       {kHuge, 2},
+      {2, kHuge}, {kHuge, kHuge}, {int64_t{1} << 33, int64_t{1} << 33},
+      {0, kHuge}, {kHuge, 0}};
+  for (const Codec codec : {Codec::kF32, Codec::kInt8, Codec::kInt4}) {
+    for (const auto& [rows, cols] : shapes) {
+      EXPECT_THAT(
+          PackedBytes(codec, rows, cols, codec == Codec::kInt4 ? 32 : 0),
+          StatusIs(absl::StatusCode::kInvalidArgument,
+                   HasSubstr("expected at most 2^50")));
+    }
+  }
+}
+
+TEST(FindCodecTest, KnowsNumbersAndNames) {
+  for (const CodecInfo& info : AllCodecs()) {
+    EXPECT_EQ(FindCodec(static_cast<int>(info.codec)), &info);
+    EXPECT_EQ(FindCodec(info.name), &info);
+    EXPECT_EQ(&GetCodecInfo(info.codec), &info);
+  }
+  EXPECT_EQ(FindCodec(-1), nullptr);
+  EXPECT_EQ(FindCodec(6), nullptr);
+  EXPECT_EQ(FindCodec("int5"), nullptr);
+}
+
+}  // namespace
+}  // namespace ounce

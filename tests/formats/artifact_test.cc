@@ -1,0 +1,422 @@
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <random>
+
+#include "absl/status/status.h"
+#include "core/packing/codec.h"
+#include "formats/artifact/artifact_reader.h"
+#include "formats/artifact/metadata.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/formats/artifact_image.h"
+#include "tests/formats/tiny_artifact.h"
+#include "tests/util/status_matchers.h"
+#include "tests/util/temp_folder.h"
+
+namespace ounce {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
+using ::testing::HasSubstr;
+
+constexpr int64_t kInt64Max = std::numeric_limits<int64_t>::max();
+
+// The tiny artifact, and verbs that damage it.
+class ArtifactTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_OK(WriteTinyArtifact(folder_.Path("tiny.oz")));
+    file_ = folder_.Read("tiny.oz");
+  }
+
+  ArtifactImage Image() const { return ArtifactImage(file_); }
+
+  static absl::Status Open(ArtifactImage image) {
+    const AlignedBytes bytes(image.bytes());
+    return ArtifactReader::Parse(bytes.bytes()).status();
+  }
+
+  absl::Status OpenTruncatedTo(size_t size) const {
+    ArtifactImage image = Image();
+    image.bytes().resize(size);
+    return Open(std::move(image));
+  }
+
+  // With the 64-bit field of the header at `at` set and the checksum right.
+  absl::Status OpenWithField(size_t at, uint64_t value) const {
+    ArtifactImage image = Image();
+    image.SetField(at, value);
+    image.Seal();
+    return Open(std::move(image));
+  }
+
+  // With metadata that says something else, under a right hash.
+  absl::Status OpenWith(
+      const std::function<void(ArtifactMetadata&)>& edit) const {
+    ArtifactImage image = Image();
+    const AlignedBytes metadata(
+        absl::MakeConstSpan(image.bytes()).subspan(image.metadata_offset()));
+    OUNCE_ASSIGN_OR_RETURN(ArtifactMetadata edited,
+                           DecodeMetadata(metadata.bytes()));
+    edit(edited);
+    OUNCE_ASSIGN_OR_RETURN(const std::vector<uint8_t> encoded,
+                           EncodeMetadata(edited));
+    image.SetMetadata(encoded);
+    return Open(std::move(image));
+  }
+
+  // With another record for the second tensor, the vector of the first norm.
+  absl::Status OpenWithRecord(
+      const std::function<void(TensorRecord&)>& edit) const {
+    return OpenWith([&](ArtifactMetadata& m) { edit(m.records[1]); });
+  }
+
+  const TempFolder folder_;
+  std::string file_;
+};
+
+testing::Matcher<absl::Status> DataLoss(const std::string& words) {
+  return StatusIs(absl::StatusCode::kDataLoss, HasSubstr(words));
+}
+
+// The header is a contract: when this changes, the format version has to.  The
+// checksum was computed with libxxhash alone.
+TEST(ArtifactHeaderTest, HasTheDocumentedBytes) {
+  ArtifactHeader header;
+  header.version = 0;
+  header.weights_offset = 0x1000;
+  header.metadata_offset = 0x2000;
+  header.metadata_bytes = 100;
+  header.metadata_hash = {1, 2};
+  const auto bytes = EncodeHeader(header);
+  EXPECT_THAT(bytes,
+              ElementsAre(0x89, 'O', 'U', 'N', 'C', 'E', '\r', '\n',  //
+                          0, 0, 0, 0, 64, 0, 0, 0,                    //
+                          0x00, 0x10, 0, 0, 0, 0, 0, 0,               //
+                          0x00, 0x20, 0, 0, 0, 0, 0, 0,               //
+                          100, 0, 0, 0, 0, 0, 0, 0,                   //
+                          1, 0, 0, 0, 0, 0, 0, 0,                     //
+                          2, 0, 0, 0, 0, 0, 0, 0,                     //
+                          0x9e, 0xf6, 0x65, 0x7c, 0x81, 0x2c, 0xc8, 0x4d));
+}
+
+TEST_F(ArtifactTest, GivesBackWhatWasWritten) {
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<ArtifactReader> reader,
+                       ArtifactReader::Open(folder_.Path("tiny.oz")));
+  EXPECT_EQ(reader->version(), 0u);
+  EXPECT_EQ(reader->file_bytes(), static_cast<int64_t>(file_.size()));
+  const std::vector<TensorRecord> expected = TinyRecords();
+  ASSERT_EQ(reader->records().size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const TensorRecord& record = reader->records()[i];
+    EXPECT_EQ(record.name, expected[i].name);
+    EXPECT_EQ(record.shape, expected[i].shape);
+    EXPECT_EQ(record.codec, expected[i].codec);
+    EXPECT_EQ(record.group_size, expected[i].group_size);
+    EXPECT_EQ(std::isinf(record.snr_db), record.codec == Codec::kF32);
+    EXPECT_EQ(record.sparsity, 0.25);
+    const StoredTensor* tensor = reader->Find(record.name);
+    ASSERT_NE(tensor, nullptr);
+    EXPECT_EQ(tensor->codec, record.codec);
+    EXPECT_THAT(tensor->bytes, ElementsAreArray(TinyWeights(i, record.bytes)));
+  }
+  EXPECT_EQ(reader->Find("lm_head.weight"), nullptr);
+}
+
+TEST_F(ArtifactTest, GivesBackSpecTokenizerAndProvenance) {
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<ArtifactReader> reader,
+                       ArtifactReader::Open(folder_.Path("tiny.oz")));
+  const ModelSpec& spec = reader->spec();
+  EXPECT_EQ(spec.architecture, "llama");
+  EXPECT_EQ(spec.vocab, 8);
+  EXPECT_EQ(spec.norm_epsilon, 1e-5);
+  EXPECT_EQ(spec.activation, ActivationKind::kGeluTanh);
+  EXPECT_EQ(spec.rotary.scaling, RotaryScaling::kLlama3);
+  EXPECT_EQ(spec.rotary.factor, 8.0);
+  EXPECT_EQ(spec.rotary.original_context, 8192);
+  EXPECT_EQ(spec.window, 12);
+  EXPECT_TRUE(spec.tied_head);
+  EXPECT_FALSE(spec.qkv_bias);
+  EXPECT_THAT(spec.stop_ids, ElementsAre(7, 3));
+  ASSERT_EQ(reader->tokenizer().files.size(), 2u);
+  ASSERT_NE(reader->tokenizer().Find("chat_template.jinja"), nullptr);
+  EXPECT_EQ(*reader->tokenizer().Find("chat_template.jinja"),
+            std::string("a\0b", 3));
+  const Provenance& provenance = reader->provenance();
+  EXPECT_EQ(provenance.tool_version, "0.1.0");
+  EXPECT_EQ(provenance.recipe, "weights: int4\n");
+  ASSERT_EQ(provenance.sources.size(), 2u);
+  EXPECT_EQ(provenance.sources[1].name, "model.safetensors");
+  EXPECT_EQ(provenance.sources[1].sha256, std::string(64, 'b'));
+  EXPECT_EQ(provenance.sources[1].bytes, int64_t{1} << 40);
+}
+
+TEST_F(ArtifactTest, RefusesWhatIsNoArtifact) {
+  const auto not_artifact = StatusIs(absl::StatusCode::kInvalidArgument,
+                                     HasSubstr("not an artifact"));
+  EXPECT_THAT(OpenTruncatedTo(0), not_artifact);
+  EXPECT_THAT(OpenTruncatedTo(7), not_artifact);
+  ArtifactImage image = Image();
+  image.bytes()[7] = '\r';  // A transfer as text did this.
+  EXPECT_THAT(Open(std::move(image)), not_artifact);
+  EXPECT_THAT(ArtifactReader::Open(folder_.Path("none.oz")).status(),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("none.oz")));
+}
+
+TEST_F(ArtifactTest, ReportsTruncationAtEveryBoundary) {
+  const size_t metadata_offset = Image().metadata_offset();
+  EXPECT_THAT(OpenTruncatedTo(8), DataLoss("truncated: the file has 8 bytes"));
+  EXPECT_THAT(OpenTruncatedTo(63), DataLoss("truncated"));
+  for (const size_t size :
+       {size_t{64}, size_t{4095}, size_t{4096}, metadata_offset,
+        metadata_offset + 1, file_.size() - 1}) {
+    EXPECT_THAT(OpenTruncatedTo(size), DataLoss("truncated: metadata at"))
+        << size;
+  }
+}
+
+TEST_F(ArtifactTest, ReportsBytesAfterTheEnd) {
+  ArtifactImage image = Image();
+  image.bytes().push_back(0);
+  EXPECT_THAT(Open(std::move(image)),
+              DataLoss("1 bytes after the metadata's end"));
+}
+
+TEST_F(ArtifactTest, RefusesANewerVersionByName) {
+  ArtifactImage image = Image();
+  image.bytes()[8] = 7;
+  EXPECT_THAT(Open(std::move(image)),
+              StatusIs(absl::StatusCode::kUnimplemented,
+                       "format version 7 is newer than 0; update ounce"));
+}
+
+TEST_F(ArtifactTest, ChecksTheHeader) {
+  ArtifactImage image = Image();
+  image.bytes()[20] ^= 1;
+  EXPECT_THAT(Open(image), DataLoss("checksum at offset 56 does not match"));
+  EXPECT_THAT(OpenWithField(8, uint64_t{65} << 32),
+              DataLoss("size field at offset 12 is 65; expected 64"));
+  EXPECT_THAT(OpenWithField(16, 0), DataLoss("weights at offset 0"));
+  EXPECT_THAT(OpenWithField(16, 4097), DataLoss("multiple of 4096"));
+  EXPECT_THAT(OpenWithField(16, 1 << 20), DataLoss("after the weights"));
+  EXPECT_THAT(OpenWithField(24, 4097), DataLoss("multiple of 64"));
+  EXPECT_THAT(OpenWithField(24, uint64_t{1} << 63), DataLoss("multiple of 64"));
+  EXPECT_THAT(OpenWithField(24, uint64_t{1} << 62), DataLoss("truncated"));
+  EXPECT_THAT(OpenWithField(32, ~uint64_t{0}), DataLoss("metadata of -1"));
+  EXPECT_THAT(OpenWithField(32, uint64_t{1} << 31),
+              DataLoss("expected at most 1073741824"));
+}
+
+TEST_F(ArtifactTest, ChecksTheMetadataHash) {
+  ArtifactImage image = Image();
+  image.bytes().back() ^= 1;
+  EXPECT_THAT(Open(std::move(image)), DataLoss("the file is damaged"));
+}
+
+TEST_F(ArtifactTest, VerifiesMetadataBehindARightHash) {
+  const auto invalid = DataLoss("no valid FlatBuffer of kind OUNC");
+  ArtifactImage image = Image();
+  image.SetMetadata(std::vector<uint8_t>(64, 0xFF));
+  EXPECT_THAT(Open(image), invalid);
+  image.SetMetadata({});
+  EXPECT_THAT(Open(image), DataLoss("metadata of 0 bytes"));
+  ArtifactImage wrong_kind = Image();
+  wrong_kind.bytes()[wrong_kind.metadata_offset() + 4] = 'X';
+  wrong_kind.Seal();
+  EXPECT_THAT(Open(std::move(wrong_kind)), invalid);
+}
+
+TEST_F(ArtifactTest, ChecksWhereTensorsLie) {
+  // The embedding [8, 4] of f32 takes 128 bytes, so the norm follows at 4224.
+  const auto moved_to = [&](int64_t offset) {
+    return OpenWithRecord([&](TensorRecord& r) { r.offset = offset; });
+  };
+  EXPECT_THAT(moved_to(4224), IsOk());
+  for (const int64_t offset : {4224 + 1, 4224 + 64, 4224 - 64, 0, -64}) {
+    EXPECT_THAT(moved_to(offset),
+                DataLoss("'model.layers.0.input_layernorm.weight' at offset " +
+                         std::to_string(offset) + "; expected 4224"));
+  }
+  EXPECT_THAT(moved_to(kInt64Max), DataLoss("expected 4224"));
+  EXPECT_THAT(moved_to(int64_t{1} << 40), DataLoss("expected 4224"));
+}
+
+TEST_F(ArtifactTest, ChecksThatTensorsFillTheWeightRegion) {
+  EXPECT_THAT(OpenWith([](ArtifactMetadata& m) { m.records.pop_back(); }),
+              DataLoss("but the metadata starts at"));
+  EXPECT_THAT(OpenWith([](ArtifactMetadata& m) {
+                TensorRecord extra = m.records.back();
+                extra.name = "extra";
+                extra.offset += 64;
+                m.records.push_back(extra);
+              }),
+              DataLoss("tensor 'extra' at offset"));
+  EXPECT_THAT(OpenWith([](ArtifactMetadata& m) {
+                std::swap(m.records[0], m.records[1]);
+              }),
+              DataLoss("expected 4096"));
+}
+
+TEST_F(ArtifactTest, ChecksThatBytesAreWhatTheShapeNeeds) {
+  EXPECT_THAT(OpenWithRecord([](TensorRecord& r) { r.bytes = 15; }),
+              DataLoss("has 15 bytes; shape [4] of codec f32 needs 16"));
+  EXPECT_THAT(OpenWithRecord([](TensorRecord& r) { r.bytes = -1; }),
+              DataLoss("has -1 bytes"));
+  EXPECT_THAT(OpenWithRecord([](TensorRecord& r) { r.shape = {5}; }),
+              DataLoss("needs 20"));
+  EXPECT_THAT(OpenWithRecord([](TensorRecord& r) { r.codec = Codec::kF16; }),
+              DataLoss("of codec f16 needs 8"));
+}
+
+TEST_F(ArtifactTest, ChecksShapes) {
+  const auto shaped = [&](const Shape& shape) {
+    return OpenWithRecord([&](TensorRecord& r) { r.shape = shape; });
+  };
+  EXPECT_THAT(shaped({}), DataLoss("has rank 0; expected 1 or 2"));
+  EXPECT_THAT(shaped({2, 2, 1}), DataLoss("has rank 3"));
+  EXPECT_THAT(shaped({0}), DataLoss("expected positive dimensions"));
+  EXPECT_THAT(shaped({2, -2}), DataLoss("expected positive dimensions"));
+  EXPECT_THAT(shaped({kInt64Max, kInt64Max}), DataLoss("at most 2^50"));
+  EXPECT_THAT(shaped({int64_t{1} << 62, 4}), DataLoss("at most 2^50"));
+}
+
+TEST_F(ArtifactTest, ChecksCodecs) {
+  EXPECT_THAT(
+      OpenWithRecord([](TensorRecord& r) { r.codec = static_cast<Codec>(99); }),
+      StatusIs(absl::StatusCode::kUnimplemented,
+               HasSubstr("has codec 99; we have f32, f16, bf16, int8, int4, "
+                         "int4-asym")));
+  EXPECT_THAT(OpenWithRecord([](TensorRecord& r) { r.codec = Codec::kInt8; }),
+              DataLoss("a vector of codec int8; expected f32, f16 or bf16"));
+  EXPECT_THAT(OpenWithRecord([](TensorRecord& r) { r.group_size = 7; }),
+              DataLoss("group size 7 for codec f32"));
+  EXPECT_THAT(OpenWithRecord([](TensorRecord& r) {
+                r.shape = {2, 2};
+                r.codec = Codec::kInt4;
+                r.group_size = 0;
+              }),
+              DataLoss("group size 0 for codec int4; expected 32, 64 or 128"));
+}
+
+TEST_F(ArtifactTest, ChecksNamesAndMeasures) {
+  EXPECT_THAT(OpenWith([](ArtifactMetadata& m) {
+                m.records[1].name = m.records[0].name;
+              }),
+              DataLoss("'model.embed_tokens.weight' is listed twice"));
+  EXPECT_THAT(OpenWithRecord([](TensorRecord& r) { r.name.clear(); }),
+              DataLoss("a tensor's name has 0 bytes; expected 1 to 1024"));
+  EXPECT_THAT(OpenWithRecord([](TensorRecord& r) { r.snr_db = std::nan(""); }),
+              DataLoss("snr_db nan"));
+  for (const double sparsity : {-0.1, 1.1, std::nan("")}) {
+    EXPECT_THAT(OpenWithRecord([&](TensorRecord& r) { r.sparsity = sparsity; }),
+                DataLoss("expected a number and a share from 0 to 1"));
+  }
+}
+
+TEST_F(ArtifactTest, ChecksTheSpec) {
+  const auto with_spec = [&](const std::function<void(ModelSpec&)>& edit) {
+    return OpenWith([&](ArtifactMetadata& m) { edit(m.spec); });
+  };
+  EXPECT_THAT(with_spec([](ModelSpec& s) {
+                s.activation = static_cast<ActivationKind>(4);
+              }),
+              DataLoss("activation is 4; expected 0 to 3"));
+  EXPECT_THAT(with_spec([](ModelSpec& s) {
+                s.rotary.scaling = static_cast<RotaryScaling>(3);
+              }),
+              DataLoss("rotary.scaling is 3; expected 0 to 2"));
+  EXPECT_THAT(with_spec([](ModelSpec& s) { s.layers = -1; }),
+              DataLoss("spec: layers is -1"));
+  EXPECT_THAT(with_spec([](ModelSpec& s) { s.norm_epsilon = std::nan(""); }),
+              DataLoss("spec: norm_epsilon"));
+  EXPECT_THAT(with_spec([](ModelSpec& s) { s.architecture.clear(); }),
+              DataLoss("architecture has 0 bytes"));
+}
+
+TEST_F(ArtifactTest, ChecksTokenizerAndProvenance) {
+  EXPECT_THAT(OpenWith([](ArtifactMetadata& m) {
+                m.tokenizer.kind = static_cast<TokenizerKind>(2);
+              }),
+              DataLoss("the tokenizer's kind is 2; expected 0 to 1"));
+  EXPECT_THAT(OpenWith([](ArtifactMetadata& m) {
+                m.tokenizer.files.push_back(m.tokenizer.files[0]);
+              }),
+              DataLoss("tokenizer file 'tokenizer.json' is listed twice"));
+  EXPECT_THAT(OpenWith([](ArtifactMetadata& m) {
+                m.provenance.sources[0].sha256 = "abc";
+              }),
+              DataLoss("SHA-256 has 3 bytes; expected 64"));
+  EXPECT_THAT(
+      OpenWith([](ArtifactMetadata& m) { m.provenance.sources[0].bytes = -1; }),
+      DataLoss("source 'config.json' has -1 bytes"));
+}
+
+TEST_F(ArtifactTest, CheckHashesNamesTheTensorThatDiffers) {
+  file_[4224 + 3] ^= 0x10;
+  ASSERT_OK_AND_ASSIGN(
+      const std::unique_ptr<ArtifactReader> reader,
+      ArtifactReader::Open(folder_.Write("damaged.oz", file_)));
+  EXPECT_THAT(reader->CheckHashes({}),
+              DataLoss("'model.layers.0.input_layernorm.weight' at offset "
+                       "4224 with 16 bytes: hash is"));
+}
+
+TEST_F(ArtifactTest, CheckHashesReportsProgressUpToTheTotal) {
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<ArtifactReader> reader,
+                       ArtifactReader::Open(folder_.Path("tiny.oz")));
+  int64_t last = 0;
+  int64_t last_total = 0;
+  EXPECT_OK(reader->CheckHashes([&](int64_t done, int64_t total) {
+    EXPECT_GE(done, last);
+    last = done;
+    last_total = total;
+  }));
+  EXPECT_EQ(last, last_total);
+  EXPECT_EQ(last, static_cast<int64_t>(Image().metadata_offset()) - 4096);
+}
+
+// Header checksum, metadata hash, tensor hashes and the zeros between them
+// leave no byte out.
+TEST_F(ArtifactTest, NoByteOfTheFileCanDifferUnnoticed) {
+  for (size_t i = 0; i < file_.size(); ++i) {
+    ArtifactImage image = Image();
+    image.bytes()[i] ^= 0x04;
+    const AlignedBytes bytes(image.bytes());
+    const auto reader = ArtifactReader::Parse(bytes.bytes());
+    ASSERT_FALSE(reader.ok() && (*reader)->CheckHashes({}).ok())
+        << "byte " << i;
+  }
+}
+
+// Damage under right hashes, as a hostile file has it: an error or a model
+// whose every byte can be read.
+TEST_F(ArtifactTest, SurvivesSealedRandomDamage) {
+  std::mt19937 random(1);
+  int opened = 0;
+  for (int round = 0; round < 500; ++round) {
+    ArtifactImage image = Image();
+    const size_t metadata_offset = image.metadata_offset();
+    const int num_edits = 1 + static_cast<int>(random() % 4);
+    for (int edit = 0; edit < num_edits; ++edit) {
+      // Mostly in the metadata: the weights are never interpreted here.
+      const size_t begin = random() % 8 == 0 ? 0 : metadata_offset;
+      const size_t at = begin + random() % (image.bytes().size() - begin);
+      image.bytes()[at] = static_cast<uint8_t>(random());
+    }
+    image.Seal();
+    const AlignedBytes bytes(image.bytes());
+    const auto reader = ArtifactReader::Parse(bytes.bytes());
+    if (!reader.ok()) continue;
+    ++opened;
+    TouchAllBytes(**reader);
+    (*reader)->CheckHashes({}).IgnoreError();
+  }
+  // Some damage is harmless (a text, a hash): else nothing was tested.
+  EXPECT_GT(opened, 20);
+  EXPECT_LT(opened, 480);
+}
+
+}  // namespace
+}  // namespace ounce

@@ -1,0 +1,210 @@
+// The products of every instruction set against the reference.
+#include "kernels/kernel_table.h"
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/kernels/isa_fixture.h"
+#include "tests/kernels/random_data.h"
+
+namespace ounce {
+namespace {
+
+const std::vector<int64_t>& Rows() {
+  static const auto& rows = *new std::vector<int64_t>{1, 15, 16, 17, 33};
+  return rows;
+}
+const std::vector<int64_t>& Cols() {
+  static const auto& cols =
+      *new std::vector<int64_t>{1, 3, 4, 31, 32, 33, 64, 172, 256, 4096};
+  return cols;
+}
+const std::vector<int64_t>& Tokens() {
+  static const auto& tokens =
+      *new std::vector<int64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 33, 100};
+  return tokens;
+}
+
+class ProductTest : public IsaTest {
+ protected:
+  Matrix Run(const KernelTable& kernels, const MatMulInput& x,
+             const PackedMatrix& w, int64_t tokens) {
+    Matrix out(tokens, w.rows);
+    kernels.matmul[static_cast<size_t>(w.codec)](x, w, 0, w.rows, out.view());
+    return out;
+  }
+
+  // Bit for bit: also the sign of a zero.
+  void ExpectSameBits(const QuantizedRows& x, const PackedMatrix& w) {
+    MatMulInput input;
+    input.quantized = x;
+    const Matrix actual = Run(table(), input, w, x.tokens);
+    const Matrix expected = Run(reference(), input, w, x.tokens);
+    const size_t bytes = expected.values().size() * sizeof(float);
+    ASSERT_EQ(
+        std::memcmp(actual.values().data(), expected.values().data(), bytes), 0)
+        << GetCodecInfo(w.codec).name << " " << w.rows << " x " << w.cols
+        << " group " << w.group_size << " tokens " << x.tokens;
+  }
+
+  void ExpectSameBitsForAllShapes(Codec codec, int64_t group_size, int low,
+                                  int high) {
+    RandomData random;
+    for (const int64_t cols : Cols()) {
+      for (const int64_t tokens : Tokens()) {
+        // The large shapes cost the reference too much to run in all pairs.
+        if (cols == 4096 && tokens > 9 && tokens != 33) continue;
+        const Activations x(
+            tokens, cols, [&] { return random.Int(-127, 127); }, random);
+        for (const int64_t rows : Rows()) {
+          if (cols == 4096 && rows != 17) continue;
+          StoredMatrix w(codec, rows, cols, group_size);
+          FillQuantized(random, low, high, &w);
+          ExpectSameBits(x.rows(), w.view());
+        }
+      }
+    }
+  }
+};
+
+TEST_P(ProductTest, Int8HasTheReferenceBits) {
+  ExpectSameBitsForAllShapes(Codec::kInt8, 0, -127, 127);
+}
+
+TEST_P(ProductTest, Int4HasTheReferenceBits) {
+  for (const int64_t group_size : {32, 64, 128}) {
+    ExpectSameBitsForAllShapes(Codec::kInt4, group_size, -8, 7);
+  }
+}
+
+TEST_P(ProductTest, Int4AsymmetricHasTheReferenceBits) {
+  for (const int64_t group_size : {32, 64, 128}) {
+    ExpectSameBitsForAllShapes(Codec::kInt4Asymmetric, group_size, 0, 15);
+  }
+}
+
+// Where 16-bit sums of pairs would saturate: 127 * 127 * 2 = 32258 still fits,
+// two of those do not; neither do ten times 15 * 127 * 2.
+TEST_P(ProductTest, ExtremeCodesDoNotSaturate) {
+  constexpr int64_t kCols = 4096;
+  RandomData random;
+  for (const int x_code : {-127, 127}) {
+    const Activations x(
+        5, kCols, [&] { return x_code; }, random);
+    for (const int code : {-127, 127}) {
+      StoredMatrix w(Codec::kInt8, 16, kCols, 0);
+      FillQuantized(random, code, code, &w);
+      ExpectSameBits(x.rows(), w.view());
+    }
+    for (const int64_t group_size : {32, 64, 128}) {
+      for (const int code : {-8, 7}) {
+        StoredMatrix w(Codec::kInt4, 16, kCols, group_size);
+        FillQuantized(random, code, code, &w);
+        ExpectSameBits(x.rows(), w.view());
+      }
+      StoredMatrix w(Codec::kInt4Asymmetric, 16, kCols, group_size);
+      FillQuantized(random, 0, 15, &w);
+      ExpectSameBits(x.rows(), w.view());
+    }
+  }
+}
+
+// A pair of opposite extremes next to each other cancels only if neither half
+// is cut off.
+TEST_P(ProductTest, AlternatingExtremesDoNotSaturate) {
+  RandomData random;
+  int next = 0;
+  const Activations x(
+      4, 256, [&] { return ++next % 4 < 2 ? 127 : -127; }, random);
+  StoredMatrix w(Codec::kInt8, 16, 256, 0);
+  FillQuantized(random, -127, -127, &w);
+  ExpectSameBits(x.rows(), w.view());
+}
+
+TEST_P(ProductTest, WritesOnlyTheRowsAsked) {
+  RandomData random;
+  for (const Codec codec : {Codec::kF32, Codec::kInt8, Codec::kInt4}) {
+    StoredMatrix w(codec, 40, 64, GetCodecInfo(codec).grouped ? 32 : 0);
+    if (GetCodecInfo(codec).quantized) {
+      FillQuantized(random, 1, 1, &w);
+    } else {
+      FillFloats(random, &w);
+    }
+    const Activations x(
+        3, 64, [&] { return 1; }, random);
+    const Matrix dense = random.Floats(3, 64);
+    MatMulInput input;
+    input.dense = dense.view();
+    input.quantized = x.rows();
+    Matrix out(3, 40, std::vector<float>(3 * 40, -99.0f));
+    table().matmul[static_cast<size_t>(codec)](input, w.view(), 16, 32,
+                                               out.view());
+    for (int64_t t = 0; t < 3; ++t) {
+      for (int64_t r = 0; r < 40; ++r) {
+        EXPECT_EQ(out.view().at(t, r) != -99.0f, r >= 16 && r < 32);
+      }
+    }
+  }
+}
+
+TEST_P(ProductTest, FloatCodecsAreNearTheExactProduct) {
+  RandomData random;
+  for (const Codec codec : {Codec::kF32, Codec::kF16, Codec::kBF16}) {
+    for (const int64_t cols : Cols()) {
+      for (const int64_t tokens : {1, 2, 3, 4, 5, 9}) {
+        StoredMatrix w(codec, 5, cols, 0);
+        FillFloats(random, &w);
+        const Matrix x = random.Floats(tokens, cols);
+        MatMulInput input;
+        input.dense = x.view();
+        const Matrix out = Run(table(), input, w.view(), tokens);
+        std::vector<float> row(static_cast<size_t>(cols));
+        for (int64_t r = 0; r < 5; ++r) {
+          GetCodecInfo(codec).unpack_rows(w.view(), r, r + 1, row.data());
+          for (int64_t t = 0; t < tokens; ++t) {
+            double exact = 0.0;
+            double magnitude = 0.0;
+            for (int64_t c = 0; c < cols; ++c) {
+              const double product = double{x.view().at(t, c)} *
+                                     double{row[static_cast<size_t>(c)]};
+              exact += product;
+              magnitude += std::abs(product);
+            }
+            // With 8 partial sums at least, no sum is longer than cols / 8 + 8
+            // terms, each adding half an ulp of what is summed so far.
+            const double bound =
+                magnitude * 0x1.0p-24 * (static_cast<double>(cols) / 8.0 + 9.0);
+            EXPECT_NEAR(double{out.view().at(t, r)}, exact, bound)
+                << GetCodecInfo(codec).name << " cols " << cols;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(ProductTest, FloatWeightsMayBeUnaligned) {
+  RandomData random;
+  const Matrix x = random.Floats(2, 37);
+  for (const Codec codec : {Codec::kF32, Codec::kF16, Codec::kBF16}) {
+    StoredMatrix aligned(codec, 3, 37, 0);
+    FillFloats(random, &aligned);
+    std::vector<uint8_t> shifted(static_cast<size_t>(aligned.view().bytes) + 1);
+    std::memcpy(shifted.data() + 1, aligned.bytes(), shifted.size() - 1);
+    PackedMatrix unaligned = aligned.view();
+    unaligned.data = shifted.data() + 1;
+    MatMulInput input;
+    input.dense = x.view();
+    EXPECT_THAT(Run(table(), input, unaligned, 2).values(),
+                ::testing::ElementsAreArray(
+                    Run(table(), input, aligned.view(), 2).values()));
+  }
+}
+
+OUNCE_INSTANTIATE_ISA_TEST(ProductTest);
+
+}  // namespace
+}  // namespace ounce

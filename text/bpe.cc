@@ -1,0 +1,352 @@
+#include "text/bpe.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/status_macros.h"
+#include "text/bpe_merge.h"
+#include "text/utf8.h"
+
+namespace ounce {
+namespace {
+
+// Words up to this size are cached: longer ones hardly recur.
+constexpr size_t kMaxCachedWordBytes = 256;
+// Starts each word of a SentencePiece vocabulary: U+2581.
+constexpr absl::string_view kWordMark = "\xE2\x96\x81";
+
+struct BpeSettings {
+  std::optional<std::string> unk_token;
+  bool fuse_unk = false;
+  bool byte_fallback = false;
+  bool ignore_merges = false;
+  std::string prefix;  // continuing_subword_prefix
+  std::string suffix;  // end_of_word_suffix
+};
+
+class Bpe : public TokenModel {
+ public:
+  Bpe(BpeSettings settings, Vocabulary vocabulary, MergeRules rules,
+      bool splits_at_mark)
+      : settings_(std::move(settings)),
+        vocabulary_(std::move(vocabulary)),
+        rules_(std::move(rules)),
+        splits_at_mark_(splits_at_mark) {
+    if (settings_.unk_token.has_value()) {
+      unk_id_ = vocabulary_.Find(*settings_.unk_token);
+    }
+    for (size_t byte = 0; byte < byte_ids_.size(); ++byte) {
+      byte_ids_[byte] = vocabulary_.Find(absl::StrFormat("<0x%02X>", byte));
+    }
+  }
+
+  const Vocabulary& vocabulary() const override { return vocabulary_; }
+  std::unique_ptr<WordEncoder> NewEncoder() const override;
+
+  const BpeSettings& settings() const { return settings_; }
+  const MergeRules& rules() const { return rules_; }
+  std::optional<int32_t> unk_id() const { return unk_id_; }
+  // Whether words that start with the mark can be encoded one by one.
+  bool splits_at_mark() const { return splits_at_mark_; }
+  std::optional<int32_t> ByteId(char byte) const {
+    return byte_ids_[static_cast<uint8_t>(byte)];
+  }
+
+ private:
+  const BpeSettings settings_;
+  const Vocabulary vocabulary_;
+  const MergeRules rules_;
+  const bool splits_at_mark_;
+  std::optional<int32_t> unk_id_;
+  std::array<std::optional<int32_t>, 256> byte_ids_;
+};
+
+class BpeEncoder : public WordEncoder {
+ public:
+  explicit BpeEncoder(const Bpe& model) : model_(model) {}
+
+  absl::Status Encode(absl::string_view word,
+                      std::vector<int32_t>* ids) override {
+    while (model_.splits_at_mark() && !word.empty()) {
+      const absl::string_view first = TakeMarkedWord(&word);
+      OUNCE_RETURN_IF_ERROR(EncodeCached(first, ids));
+    }
+    return word.empty() ? absl::OkStatus() : EncodeCached(word, ids);
+  }
+
+ private:
+  struct CachedIds {
+    size_t offset = 0;  // In cached_ids_.
+    size_t count = 0;
+  };
+
+  // Takes the part of `text` up to the next mark that follows something else.
+  static absl::string_view TakeMarkedWord(absl::string_view* text) {
+    size_t end = 0;
+    while (absl::StartsWith(text->substr(end), kWordMark)) {
+      end += kWordMark.size();
+    }
+    end = std::min(text->find(kWordMark, end), text->size());
+    const absl::string_view word = text->substr(0, end);
+    text->remove_prefix(end);
+    return word;
+  }
+
+  absl::Status EncodeCached(absl::string_view word, std::vector<int32_t>* ids) {
+    if (word.size() > kMaxCachedWordBytes) return EncodeWord(word, ids);
+    const auto [it, inserted] = cache_.try_emplace(word);
+    if (inserted) {
+      const size_t offset = cached_ids_.size();
+      OUNCE_RETURN_IF_ERROR(EncodeWord(word, &cached_ids_));
+      it->second = {offset, cached_ids_.size() - offset};
+    }
+    const auto begin =
+        cached_ids_.begin() + static_cast<std::ptrdiff_t>(it->second.offset);
+    ids->insert(ids->end(), begin,
+                begin + static_cast<std::ptrdiff_t>(it->second.count));
+    return absl::OkStatus();
+  }
+
+  absl::Status EncodeWord(absl::string_view word, std::vector<int32_t>* ids) {
+    if (word.size() > std::numeric_limits<int32_t>::max()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "a word of ", word.size(), " bytes; at most 2 GiB are encoded"));
+    }
+    if (model_.settings().ignore_merges) {
+      if (const auto id = model_.vocabulary().Find(word)) {
+        ids->push_back(*id);
+        return absl::OkStatus();
+      }
+    }
+    OUNCE_RETURN_IF_ERROR(AddSymbols(word));
+    symbols_.Merge(model_.rules());
+    symbols_.AppendIdsTo(ids);
+    return absl::OkStatus();
+  }
+
+  absl::Status AddSymbols(absl::string_view word) {
+    symbols_.Clear();
+    pending_unk_ = false;
+    for (size_t i = 0; i < word.size();) {
+      const size_t end = i + DecodeUtf8(word, i).num_bytes;
+      OUNCE_RETURN_IF_ERROR(
+          AddSymbol(word.substr(i, end - i), i == 0, end == word.size()));
+      i = end;
+    }
+    FlushUnk();
+    return absl::OkStatus();
+  }
+
+  absl::Status AddSymbol(absl::string_view character, bool is_first,
+                         bool is_last) {
+    const absl::string_view token = Affixed(character, is_first, is_last);
+    if (const auto id = model_.vocabulary().Find(token)) {
+      FlushUnk();
+      symbols_.Add(*id);
+      return absl::OkStatus();
+    }
+    // The reference puts these bytes before an unknown token that is pending.
+    if (model_.settings().byte_fallback && AddBytes(token)) {
+      return absl::OkStatus();
+    }
+    if (!model_.unk_id().has_value()) return NotInVocabulary(character);
+    if (!model_.settings().fuse_unk) FlushUnk();
+    pending_unk_ = true;
+    return absl::OkStatus();
+  }
+
+  // `character` with the prefix and suffix its place in the word calls for.
+  absl::string_view Affixed(absl::string_view character, bool is_first,
+                            bool is_last) {
+    const std::string& prefix = model_.settings().prefix;
+    const std::string& suffix = model_.settings().suffix;
+    const bool has_prefix = !is_first && !prefix.empty();
+    const bool has_suffix = is_last && !suffix.empty();
+    if (!has_prefix && !has_suffix) return character;
+    affixed_ = absl::StrCat(has_prefix ? prefix : "", character,
+                            has_suffix ? suffix : "");
+    return affixed_;
+  }
+
+  bool AddBytes(absl::string_view token) {
+    for (const char byte : token) {
+      if (!model_.ByteId(byte).has_value()) return false;
+    }
+    for (const char byte : token) symbols_.Add(*model_.ByteId(byte));
+    return true;
+  }
+
+  void FlushUnk() {
+    if (pending_unk_) symbols_.Add(*model_.unk_id());
+    pending_unk_ = false;
+  }
+
+  absl::Status NotInVocabulary(absl::string_view character) const {
+    const auto& unk_token = model_.settings().unk_token;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the vocabulary has no token for \"", character, "\" and ",
+        unk_token.has_value()
+            ? absl::StrCat("lacks the unknown token \"", *unk_token, "\"")
+            : "the model names no unknown token",
+        "; remove the character from the text"));
+  }
+
+  const Bpe& model_;
+  BpeWord symbols_;
+  bool pending_unk_ = false;  // An unknown token that later ones may join.
+  std::string affixed_;
+  absl::flat_hash_map<absl::string_view, CachedIds> cache_;
+  std::vector<int32_t> cached_ids_;
+};
+
+std::unique_ptr<WordEncoder> Bpe::NewEncoder() const {
+  return std::make_unique<BpeEncoder>(*this);
+}
+
+struct Merge {
+  std::string left;
+  std::string right;
+};
+
+absl::Status BadMerge(size_t index, absl::string_view what) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"merges\"[", index, "] ", what));
+}
+
+absl::StatusOr<Merge> ParseMerge(const Json& json, size_t index) {
+  if (const std::string* line = json.AsString()) {
+    const size_t space = line->find(' ');
+    if (space != std::string::npos &&
+        line->find(' ', space + 1) == std::string::npos) {
+      return Merge{line->substr(0, space), line->substr(space + 1)};
+    }
+  }
+  if (const Json::Array* pair = json.AsArray()) {
+    if (pair->size() == 2 && pair->front().AsString() != nullptr &&
+        pair->back().AsString() != nullptr) {
+      return Merge{*pair->front().AsString(), *pair->back().AsString()};
+    }
+  }
+  return BadMerge(index, "is no pair; expected [\"a\", \"b\"] or \"a b\"");
+}
+
+absl::StatusOr<int32_t> FindMergeToken(const Vocabulary& vocabulary,
+                                       absl::string_view token, size_t index) {
+  if (const auto id = vocabulary.Find(token)) return *id;
+  return BadMerge(
+      index, absl::StrCat("needs \"", token, "\", which is not in \"vocab\""));
+}
+
+// Whether a merge with this text joins a word to the mark that starts the next.
+bool CrossesMark(const Merge& merge) {
+  return absl::StartsWith(merge.right, kWordMark) &&
+         !absl::EndsWith(merge.left, kWordMark);
+}
+
+struct ParsedMerges {
+  MergeRules rules;
+  bool any_crosses_mark = false;
+};
+
+absl::Status AddMerge(const Merge& merge, absl::string_view prefix,
+                      const Vocabulary& vocabulary, size_t index,
+                      ParsedMerges* out) {
+  if (merge.right.size() < prefix.size()) {
+    return BadMerge(
+        index, absl::StrCat("has \"", merge.right,
+                            "\", shorter than the prefix \"", prefix, "\""));
+  }
+  OUNCE_ASSIGN_OR_RETURN(const int32_t left,
+                         FindMergeToken(vocabulary, merge.left, index));
+  OUNCE_ASSIGN_OR_RETURN(const int32_t right,
+                         FindMergeToken(vocabulary, merge.right, index));
+  OUNCE_ASSIGN_OR_RETURN(
+      const int32_t merged,
+      FindMergeToken(vocabulary, merge.left + merge.right.substr(prefix.size()),
+                     index));
+  out->rules.Add(left, right, {static_cast<int32_t>(index), merged});
+  out->any_crosses_mark |= CrossesMark(merge);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ParsedMerges> ParseMerges(const Json& config,
+                                         absl::string_view prefix,
+                                         const Vocabulary& vocabulary) {
+  const Json* merges = config.Find("merges");
+  if (merges == nullptr || merges->AsArray() == nullptr) {
+    return absl::InvalidArgumentError(
+        "\"merges\" is missing or no array; expected pairs of tokens");
+  }
+  ParsedMerges out;
+  out.rules.Reserve(merges->AsArray()->size());
+  size_t index = 0;
+  for (const Json& json : *merges->AsArray()) {
+    const std::string* line = json.AsString();
+    if (line != nullptr && absl::StartsWith(*line, "#version")) continue;
+    OUNCE_ASSIGN_OR_RETURN(const Merge merge, ParseMerge(json, index));
+    OUNCE_RETURN_IF_ERROR(AddMerge(merge, prefix, vocabulary, index, &out));
+    ++index;
+  }
+  return out;
+}
+
+absl::StatusOr<BpeSettings> ParseSettings(const Json& config) {
+  OUNCE_ASSIGN_OR_RETURN(const double dropout,
+                         config.GetDoubleOr("dropout", 0.0));
+  if (dropout != 0.0) {
+    return absl::UnimplementedError(
+        absl::StrCat("\"dropout\" is ", dropout, "; supported is null or 0"));
+  }
+  BpeSettings settings;
+  if (const Json* unk = config.Find("unk_token"); unk && !unk->is_null()) {
+    OUNCE_ASSIGN_OR_RETURN(settings.unk_token, config.GetString("unk_token"));
+  }
+  OUNCE_ASSIGN_OR_RETURN(settings.fuse_unk,
+                         config.GetBoolOr("fuse_unk", false));
+  OUNCE_ASSIGN_OR_RETURN(settings.byte_fallback,
+                         config.GetBoolOr("byte_fallback", false));
+  OUNCE_ASSIGN_OR_RETURN(settings.ignore_merges,
+                         config.GetBoolOr("ignore_merges", false));
+  OUNCE_ASSIGN_OR_RETURN(settings.prefix,
+                         config.GetStringOr("continuing_subword_prefix", ""));
+  OUNCE_ASSIGN_OR_RETURN(settings.suffix,
+                         config.GetStringOr("end_of_word_suffix", ""));
+  return settings;
+}
+
+// Where no merge reaches over the mark, a SentencePiece text of any length
+// falls into words that are encoded, and cached, one by one with the same
+// result: the mark is a token of its own, and the symbol before it ends in
+// another character (unless that is an unknown token which itself ends in a
+// mark).
+bool CanSplitAtMark(const BpeSettings& settings, const Vocabulary& vocabulary,
+                    const ParsedMerges& merges) {
+  return !merges.any_crosses_mark && !settings.ignore_merges &&
+         settings.prefix.empty() && settings.suffix.empty() &&
+         !absl::EndsWith(settings.unk_token.value_or(""), kWordMark) &&
+         vocabulary.Find(kWordMark).has_value();
+}
+
+}  // namespace
+
+TokenModelOr ParseBpe(const Json& config) {
+  OUNCE_ASSIGN_OR_RETURN(BpeSettings settings, ParseSettings(config));
+  const Json* vocab = config.Find("vocab");
+  OUNCE_ASSIGN_OR_RETURN(Vocabulary vocabulary,
+                         Vocabulary::Parse(vocab != nullptr ? *vocab : Json()));
+  OUNCE_ASSIGN_OR_RETURN(ParsedMerges merges,
+                         ParseMerges(config, settings.prefix, vocabulary));
+  const bool splits = CanSplitAtMark(settings, vocabulary, merges);
+  return std::make_unique<Bpe>(std::move(settings), std::move(vocabulary),
+                               std::move(merges.rules), splits);
+}
+
+}  // namespace ounce

@@ -1,0 +1,35 @@
+#include "text/config.h"
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
+#include "text/utf8.h"
+
+namespace ounce {
+
+absl::StatusOr<std::string> GetCharacter(const Json& config,
+                                         absl::string_view key) {
+  OUNCE_ASSIGN_OR_RETURN(std::string text, config.GetString(key));
+  if (text.empty() || DecodeUtf8(text, 0).num_bytes != text.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", key, "\" is \"", text, "\"; expected one character"));
+  }
+  return text;
+}
+
+absl::StatusOr<int32_t> ToTokenId(const Json& value, absl::string_view what) {
+  const std::optional<int64_t> id = value.AsInt();
+  if (!id.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the id of ", what, " is of type ", value.TypeName(),
+                     "; expected an integer"));
+  }
+  if (*id < 0 || *id >= kMaxTokenIds) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the id of ", what, " is ", *id,
+                     "; expected one from 0 to ", kMaxTokenIds - 1));
+  }
+  return static_cast<int32_t>(*id);
+}
+
+}  // namespace ounce

@@ -1,0 +1,140 @@
+#include "text/normalizer.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
+#include "text/pattern.h"
+#include "text/unicode.h"
+#include "text/utf8.h"
+
+namespace ounce {
+namespace {
+
+class UnicodeNormalizer : public Normalizer {
+ public:
+  explicit UnicodeNormalizer(NormalForm form) : form_(form) {}
+  absl::StatusOr<std::string> Normalize(absl::string_view text) const override {
+    return NormalizeUnicode(text, form_);
+  }
+
+ private:
+  const NormalForm form_;
+};
+
+class LowercaseNormalizer : public Normalizer {
+ public:
+  absl::StatusOr<std::string> Normalize(absl::string_view text) const override {
+    std::string out;
+    out.reserve(text.size());
+    for (size_t i = 0; i < text.size();) {
+      const Utf8Char c = DecodeUtf8(text, i);
+      AppendLowercase(c.value, &out);
+      i += c.num_bytes;
+    }
+    return out;
+  }
+};
+
+class PrependNormalizer : public Normalizer {
+ public:
+  explicit PrependNormalizer(std::string prefix) : prefix_(std::move(prefix)) {}
+  absl::StatusOr<std::string> Normalize(absl::string_view text) const override {
+    return text.empty() ? "" : absl::StrCat(prefix_, text);
+  }
+
+ private:
+  const std::string prefix_;
+};
+
+class ReplaceNormalizer : public Normalizer {
+ public:
+  ReplaceNormalizer(Pattern pattern, std::string content)
+      : pattern_(std::move(pattern)), content_(std::move(content)) {}
+  absl::StatusOr<std::string> Normalize(absl::string_view text) const override {
+    return pattern_.Replace(text, content_);
+  }
+
+ private:
+  const Pattern pattern_;
+  const std::string content_;
+};
+
+class StripNormalizer : public Normalizer {
+ public:
+  StripNormalizer(bool left, bool right) : left_(left), right_(right) {}
+  absl::StatusOr<std::string> Normalize(absl::string_view text) const override {
+    while (left_ && !text.empty()) {
+      const Utf8Char c = DecodeUtf8(text, 0);
+      if (!IsWhitespace(c.value)) break;
+      text.remove_prefix(c.num_bytes);
+    }
+    while (right_ && !text.empty()) {
+      const Utf8Char c = DecodeUtf8Before(text, text.size());
+      if (!IsWhitespace(c.value)) break;
+      text.remove_suffix(c.num_bytes);
+    }
+    return std::string(text);
+  }
+
+ private:
+  const bool left_;
+  const bool right_;
+};
+
+class NormalizerSequence : public Normalizer {
+ public:
+  explicit NormalizerSequence(std::vector<std::unique_ptr<Normalizer>> parts)
+      : parts_(std::move(parts)) {}
+  absl::StatusOr<std::string> Normalize(absl::string_view text) const override {
+    std::string out(text);
+    for (const auto& part : parts_) {
+      OUNCE_ASSIGN_OR_RETURN(out, part->Normalize(out));
+    }
+    return out;
+  }
+
+ private:
+  const std::vector<std::unique_ptr<Normalizer>> parts_;
+};
+
+NormalizerOr MakeUnicode(NormalForm form) {
+  return std::make_unique<UnicodeNormalizer>(form);
+}
+
+}  // namespace
+
+NormalizerOr ParseNfc(const Json&) { return MakeUnicode(NormalForm::kNfc); }
+NormalizerOr ParseNfd(const Json&) { return MakeUnicode(NormalForm::kNfd); }
+NormalizerOr ParseNfkc(const Json&) { return MakeUnicode(NormalForm::kNfkc); }
+NormalizerOr ParseNfkd(const Json&) { return MakeUnicode(NormalForm::kNfkd); }
+
+NormalizerOr ParseLowercase(const Json&) {
+  return std::make_unique<LowercaseNormalizer>();
+}
+
+NormalizerOr ParsePrepend(const Json& config) {
+  OUNCE_ASSIGN_OR_RETURN(std::string prefix, config.GetString("prepend"));
+  return std::make_unique<PrependNormalizer>(std::move(prefix));
+}
+
+NormalizerOr ParseReplaceNormalizer(const Json& config) {
+  OUNCE_ASSIGN_OR_RETURN(Pattern pattern, Pattern::Parse(config));
+  OUNCE_ASSIGN_OR_RETURN(std::string content, config.GetString("content"));
+  return std::make_unique<ReplaceNormalizer>(std::move(pattern),
+                                             std::move(content));
+}
+
+NormalizerOr ParseStripNormalizer(const Json& config) {
+  OUNCE_ASSIGN_OR_RETURN(const bool left, config.GetBoolOr("strip_left", true));
+  OUNCE_ASSIGN_OR_RETURN(const bool right,
+                         config.GetBoolOr("strip_right", true));
+  return std::make_unique<StripNormalizer>(left, right);
+}
+
+std::unique_ptr<Normalizer> MakeSequence(
+    std::vector<std::unique_ptr<Normalizer>> parts) {
+  return std::make_unique<NormalizerSequence>(std::move(parts));
+}
+
+}  // namespace ounce

@@ -1,0 +1,151 @@
+#include "text/pipeline.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/annotate.h"
+#include "core/status_macros.h"
+#include "text/utf8.h"
+
+namespace ounce {
+namespace {
+
+// Collects what comes out of the last decoder.
+class TextSink : public TokenSink {
+ public:
+  void Append(absl::string_view part) override {
+    text_.append(part.data(), part.size());
+  }
+  void EndToken() override {}
+  void Finish() override {}
+
+  std::string* text() { return &text_; }
+
+ private:
+  std::string text_;
+};
+
+}  // namespace
+
+class Pipeline::Stream : public DecodeStream {
+ public:
+  Stream(const Pipeline& pipeline, bool skip_special_tokens)
+      : pipeline_(pipeline),
+        skip_special_tokens_(skip_special_tokens),
+        first_(pipeline.parts_.decoder->Open(&sink_)) {}
+
+  void Push(int32_t id, std::string* text) override {
+    const std::string* token = pipeline_.TokenOf(id, skip_special_tokens_);
+    if (token == nullptr) return;
+    first_->Append(*token);
+    first_->EndToken();
+    MoveTo(text);
+  }
+
+  void Finish(std::string* text) override {
+    first_->Finish();
+    MoveTo(text);
+  }
+
+ private:
+  void MoveTo(std::string* text) {
+    text->append(*sink_.text());
+    sink_.text()->clear();
+  }
+
+  const Pipeline& pipeline_;
+  const bool skip_special_tokens_;
+  TextSink sink_;
+  const std::unique_ptr<TokenSink> first_;
+};
+
+absl::StatusOr<std::vector<int32_t>> Pipeline::Encode(
+    absl::string_view text, bool add_special_tokens) const {
+  std::string repaired;
+  if (!IsValidUtf8(text)) {
+    AppendRepairedUtf8(text, /*is_final=*/true, &repaired);
+    text = repaired;
+  }
+  TextPieces pieces(text);
+  OUNCE_RETURN_IF_ERROR(Annotate(Cut(&pieces), "encoding text"));
+  OUNCE_ASSIGN_OR_RETURN(std::vector<int32_t> ids,
+                         Annotate(EncodePieces(pieces), "encoding text"));
+  if (parts_.post_processor == nullptr) return ids;
+  return parts_.post_processor->Apply(std::move(ids), add_special_tokens);
+}
+
+absl::Status Pipeline::Cut(TextPieces* pieces) const {
+  OUNCE_RETURN_IF_ERROR(parts_.added_tokens.ExtractRaw(pieces));
+  OUNCE_RETURN_IF_ERROR(Normalize(pieces));
+  OUNCE_RETURN_IF_ERROR(parts_.added_tokens.ExtractNormalized(pieces));
+  return parts_.pre_tokenizer == nullptr ? absl::OkStatus()
+                                         : parts_.pre_tokenizer->Apply(pieces);
+}
+
+absl::Status Pipeline::Normalize(TextPieces* pieces) const {
+  if (parts_.normalizer == nullptr) return absl::OkStatus();
+  return pieces->Rewrite([&](const TextPiece& piece,
+                             std::vector<TextPiece>* out) -> absl::Status {
+    OUNCE_ASSIGN_OR_RETURN(std::string text,
+                           parts_.normalizer->Normalize(piece.text));
+    out->push_back({pieces->Own(std::move(text)), kNoToken, piece.is_first});
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<int32_t>> Pipeline::EncodePieces(
+    const TextPieces& pieces) const {
+  std::vector<int32_t> ids;
+  const std::unique_ptr<WordEncoder> encoder = parts_.model->NewEncoder();
+  for (const TextPiece& piece : pieces.pieces()) {
+    if (piece.token_id != kNoToken) {
+      ids.push_back(piece.token_id);
+    } else {
+      OUNCE_RETURN_IF_ERROR(encoder->Encode(piece.text, &ids));
+    }
+  }
+  return ids;
+}
+
+const std::string* Pipeline::TokenOf(int32_t id,
+                                     bool skip_special_tokens) const {
+  const AddedTokens& added = parts_.added_tokens;
+  const std::string* token = added.TextOf(id);
+  if (token == nullptr) token = parts_.model->vocabulary().TokenOf(id);
+  // The reference goes by the text, not by the id: a special token that a
+  // normalizer changes is not skipped.
+  if (token != nullptr && skip_special_tokens && added.IsSpecialText(*token)) {
+    return nullptr;
+  }
+  return token;
+}
+
+std::string Pipeline::Decode(absl::Span<const int32_t> ids,
+                             bool skip_special_tokens) const {
+  std::string text;
+  Stream stream(*this, skip_special_tokens);
+  for (const int32_t id : ids) stream.Push(id, &text);
+  stream.Finish(&text);
+  return text;
+}
+
+std::unique_ptr<DecodeStream> Pipeline::OpenDecodeStream(
+    bool skip_special_tokens) const {
+  return std::make_unique<Stream>(*this, skip_special_tokens);
+}
+
+int64_t Pipeline::vocab_size() const {
+  return std::max(parts_.added_tokens.id_limit(),
+                  parts_.model->vocabulary().id_limit());
+}
+
+std::optional<int32_t> Pipeline::TokenToId(absl::string_view token) const {
+  if (const auto id = parts_.added_tokens.Find(token)) return id;
+  return parts_.model->vocabulary().Find(token);
+}
+
+bool Pipeline::IsSpecial(int32_t id) const {
+  return parts_.added_tokens.IsSpecial(id);
+}
+
+}  // namespace ounce

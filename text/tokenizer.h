@@ -1,0 +1,70 @@
+// Text to token ids and back, as the tokenizer a checkpoint ships defines it.
+// Source: the `tokenizer.json` format of huggingface/tokenizers 0.23, whose ids
+// and decodings these are.  Its "truncation" and "padding" are not applied:
+// every text is encoded whole.  `tokenizer_config.json` changes nothing here.
+#ifndef OUNCE_TEXT_TOKENIZER_H_
+#define OUNCE_TEXT_TOKENIZER_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "core/tokenizer_asset.h"
+
+namespace ounce {
+
+// One decoding in progress.  Not thread-safe.
+class DecodeStream {
+ public:
+  virtual ~DecodeStream() = default;
+  // Appends to `text` what became certain with `id`.
+  virtual void Push(int32_t id, std::string* text) = 0;
+  // Appends the rest.  Nothing may be pushed after it.
+  virtual void Finish(std::string* text) = 0;
+};
+
+// Immutable after Create(); every method may be called from several threads.
+class Tokenizer {
+ public:
+  // Parses `asset`; the tokenizer keeps no reference to it.
+  // kFailedPrecondition: the checkpoint ships no tokenizer (kNone).
+  // kInvalidArgument: the file breaks its format; the message names the place.
+  // kUnimplemented: a component we do not have, with the list we do have.
+  static absl::StatusOr<std::unique_ptr<Tokenizer>> Create(
+      const TokenizerAsset& asset);
+
+  virtual ~Tokenizer() = default;
+
+  // Ids of `text`, any bytes: what is not UTF-8 is read as U+FFFD.  Special
+  // tokens written in the text are recognised.  With `add_special_tokens` the
+  // post-processor adds its own (a beginning-of-text token, say).
+  // kInvalidArgument: the text holds something the vocabulary cannot express
+  // and the model has no unknown token.
+  virtual absl::StatusOr<std::vector<int32_t>> Encode(
+      absl::string_view text, bool add_special_tokens) const = 0;
+
+  // The text of `ids`.  Ids without a token are skipped.
+  virtual std::string Decode(absl::Span<const int32_t> ids,
+                             bool skip_special_tokens) const = 0;
+
+  // Decode() one id at a time: all that the stream appends, put together,
+  // equals the decoding of all its ids.  The tokenizer must outlive the stream.
+  // This default appends everything in Finish().
+  virtual std::unique_ptr<DecodeStream> OpenDecodeStream(
+      bool skip_special_tokens) const;
+
+  // Number of ids: one more than the largest that has a token.
+  virtual int64_t vocab_size() const = 0;
+  virtual std::optional<int32_t> TokenToId(absl::string_view token) const = 0;
+  // Whether the file declares the token of `id` special.
+  virtual bool IsSpecial(int32_t id) const = 0;
+};
+
+}  // namespace ounce
+
+#endif  // OUNCE_TEXT_TOKENIZER_H_

@@ -1,0 +1,157 @@
+#include "text/unicode.h"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "text/utf8.h"
+
+namespace ounce {
+namespace {
+
+using CodePoints = std::vector<utf8proc_int32_t>;
+
+utf8proc_category_t CategoryOf(char32_t value) {
+  return utf8proc_category(static_cast<utf8proc_int32_t>(value));
+}
+
+int CombiningClass(utf8proc_int32_t value) {
+  return utf8proc_get_property(value)->combining_class;
+}
+
+// Alphabetic without being a letter, mark or number: the circled and squared
+// letters (Other_Alphabetic within category So).
+bool IsAlphabeticSymbol(char32_t value) {
+  return (value >= 0x24B6 && value <= 0x24E9) ||
+         (value >= 0x1F130 && value <= 0x1F149) ||
+         (value >= 0x1F150 && value <= 0x1F169) ||
+         (value >= 0x1F170 && value <= 0x1F189);
+}
+
+utf8proc_option_t OptionsOf(NormalForm form) {
+  int options = UTF8PROC_STABLE;
+  const bool composes = form == NormalForm::kNfc || form == NormalForm::kNfkc;
+  options |= composes ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;
+  if (form == NormalForm::kNfkc || form == NormalForm::kNfkd) {
+    options |= UTF8PROC_COMPAT;
+  }
+  return static_cast<utf8proc_option_t>(options);
+}
+
+void AppendDecomposition(char32_t value, utf8proc_option_t options,
+                         CodePoints* out) {
+  // U+FDFA, the longest, becomes 18 characters.
+  utf8proc_int32_t buffer[32];
+  int boundary = 0;
+  const utf8proc_ssize_t length =
+      utf8proc_decompose_char(static_cast<utf8proc_int32_t>(value), buffer,
+                              std::size(buffer), options, &boundary);
+  if (length < 0 || length > static_cast<utf8proc_ssize_t>(std::size(buffer))) {
+    out->push_back(static_cast<utf8proc_int32_t>(value));
+    return;
+  }
+  out->insert(out->end(), buffer, buffer + length);
+}
+
+// Canonical ordering of marks.  utf8proc's own is an exchange sort, which a
+// text of nothing but marks drives to quadratic time.
+void SortMarks(CodePoints* text) {
+  std::vector<std::pair<int, utf8proc_int32_t>> run;
+  for (size_t i = 0; i < text->size();) {
+    run.clear();
+    size_t end = i;
+    for (; end < text->size(); ++end) {
+      const int combining_class = CombiningClass((*text)[end]);
+      if (combining_class == 0) break;
+      run.emplace_back(combining_class, (*text)[end]);
+    }
+    if (run.size() > 1) {
+      std::stable_sort(
+          run.begin(), run.end(),
+          [](const auto& a, const auto& b) { return a.first < b.first; });
+      for (size_t k = 0; k < run.size(); ++k) (*text)[i + k] = run[k].second;
+    }
+    i = end + 1;
+  }
+}
+
+// Whether every character is its own normal form whatever its neighbours: below
+// U+0300 for NFC, ASCII for the others.
+bool IsUnchanged(absl::string_view text, NormalForm form) {
+  const uint8_t limit = form == NormalForm::kNfc ? 0xCC : 0x80;
+  return std::all_of(text.begin(), text.end(), [limit](char c) {
+    return static_cast<uint8_t>(c) < limit;
+  });
+}
+
+}  // namespace
+
+bool IsWhitespace(char32_t value) {
+  if (value < 0x80) return value == ' ' || (value >= '\t' && value <= '\r');
+  if (value == 0x85) return true;
+  const utf8proc_category_t category = CategoryOf(value);
+  return category == UTF8PROC_CATEGORY_ZS || category == UTF8PROC_CATEGORY_ZL ||
+         category == UTF8PROC_CATEGORY_ZP;
+}
+
+bool IsNumeric(char32_t value) {
+  if (value < 0x80) return value >= '0' && value <= '9';
+  const utf8proc_category_t category = CategoryOf(value);
+  return category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO;
+}
+
+bool IsPunctuation(char32_t value) {
+  if (value < 0x80) {
+    return (value >= '!' && value <= '/') || (value >= ':' && value <= '@') ||
+           (value >= '[' && value <= '`') || (value >= '{' && value <= '~');
+  }
+  const utf8proc_category_t category = CategoryOf(value);
+  return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
+}
+
+bool IsWordCharacter(char32_t value) {
+  const utf8proc_category_t category = CategoryOf(value);
+  if (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NL) {
+    return true;  // Letters, marks, Nd and Nl are consecutive.
+  }
+  return category == UTF8PROC_CATEGORY_PC || value == 0x200C ||
+         value == 0x200D || IsAlphabeticSymbol(value);
+}
+
+void AppendLowercase(char32_t value, std::string* out) {
+  if (value == 0x130) {  // The only one that becomes two characters.
+    out->append("i\xCC\x87");
+    return;
+  }
+  AppendUtf8(static_cast<char32_t>(
+                 utf8proc_tolower(static_cast<utf8proc_int32_t>(value))),
+             out);
+}
+
+std::string NormalizeUnicode(absl::string_view text, NormalForm form) {
+  if (IsUnchanged(text, form)) return std::string(text);
+  const utf8proc_option_t options = OptionsOf(form);
+  CodePoints points;
+  points.reserve(text.size());
+  for (size_t i = 0; i < text.size();) {
+    const Utf8Char c = DecodeUtf8(text, i);
+    AppendDecomposition(c.value, options, &points);
+    i += c.num_bytes;
+  }
+  SortMarks(&points);
+  utf8proc_ssize_t length = static_cast<utf8proc_ssize_t>(points.size());
+  if ((options & UTF8PROC_COMPOSE) != 0) {
+    length = utf8proc_normalize_utf32(points.data(), length, options);
+  }
+  std::string out;
+  out.reserve(text.size());
+  for (utf8proc_ssize_t i = 0; i < length; ++i) {
+    AppendUtf8(static_cast<char32_t>(points[static_cast<size_t>(i)]), &out);
+  }
+  return out;
+}
+
+}  // namespace ounce

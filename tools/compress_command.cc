@@ -1,0 +1,218 @@
+// `ounce compress`: checkpoint in, artifact out.
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "compress/compress.h"
+#include "compress/plan.h"
+#include "compress/recipe.h"
+#include "core/annotate.h"
+#include "core/packing/codec.h"
+#include "core/status_macros.h"
+#include "formats/model_file.h"
+#include "tools/command.h"
+#include "tools/loaded_model.h"
+#include "tools/terminal.h"
+
+namespace ounce {
+namespace {
+
+struct CompressCommand {
+  std::string checkpoint;
+  std::string output;
+  std::string recipe = "int4";
+  bool dry_run = false;
+  bool strict = false;
+};
+
+double BitsOf(const TensorPlan& row) {
+  const PackedMatrix& matrix = row.tensor->matrix;
+  return 8.0 * static_cast<double>(row.bytes) /
+         static_cast<double>(matrix.rows * matrix.cols);
+}
+
+Json PlanJson(const Plan& plan, double seconds) {
+  Json::Array tensors;
+  for (const TensorPlan& row : plan.tensors) {
+    Json::Array shape(row.tensor->slot.shape.begin(),
+                      row.tensor->slot.shape.end());
+    tensors.push_back(Json::Of({{"name", row.tensor->slot.name},
+                                {"shape", shape},
+                                {"method", DescribeTensorPlan(row)},
+                                {"codec", GetCodecInfo(row.codec).name},
+                                {"group_size", row.group_size},
+                                {"bits", BitsOf(row)},
+                                {"bytes", row.bytes}}));
+  }
+  return Json::Of({{"parameters", plan.parameters},
+                   {"source_bytes", plan.source_bytes},
+                   {"bytes", plan.bytes},
+                   {"bits_per_weight", plan.bits_per_weight()},
+                   {"memory_bytes", plan.memory_bytes},
+                   {"seconds", seconds},
+                   {"tensors", tensors}});
+}
+
+std::string Totals(const Plan& plan) {
+  return absl::StrFormat("%d parameters: %s -> %s, %.3f bits per weight",
+                         plan.parameters, FormatBytes(plan.source_bytes),
+                         FormatBytes(plan.bytes), plan.bits_per_weight());
+}
+
+absl::Status PrintPlan(const Plan& plan, const CommonOptions& common,
+                       ThreadPool* pool) {
+  OUNCE_ASSIGN_OR_RETURN(const double seconds, EstimateSeconds(plan, pool));
+  if (common.json) {
+    std::cout << PlanJson(plan, seconds).Dump(1) << "\n";
+    return absl::OkStatus();
+  }
+  std::vector<std::vector<std::string>> rows = {
+      {"tensor", "shape", "method", "codec", "bits", "bytes"}};
+  for (const TensorPlan& row : plan.tensors) {
+    const std::string group =
+        row.group_size > 0 ? absl::StrCat(" g", row.group_size) : "";
+    rows.push_back({row.tensor->slot.name, ShapeString(row.tensor->slot.shape),
+                    DescribeTensorPlan(row),
+                    absl::StrCat(GetCodecInfo(row.codec).name, group),
+                    absl::StrFormat("%.3f", BitsOf(row)),
+                    absl::StrCat(row.bytes)});
+  }
+  std::cout << FormatTable(rows, {1, 2, 3}) << Totals(plan)
+            << absl::StrFormat(
+                   "\nestimates: %s of working memory, %.1f s on %d threads "
+                   "(timed on a sample; reading from disk not included)\n",
+                   FormatBytes(plan.memory_bytes), seconds,
+                   pool->num_threads());
+  return absl::OkStatus();
+}
+
+Json ResultJson(const CompressReport& report, const Plan& plan,
+                const std::string& output, double seconds) {
+  Json::Array tensors;
+  for (size_t i = 0; i < report.tensors.size(); ++i) {
+    const CompressReport::Tensor& tensor = report.tensors[i];
+    const TensorPlan& row = plan.tensors[i];
+    tensors.push_back(Json::Of({{"name", tensor.name},
+                                {"codec", GetCodecInfo(row.codec).name},
+                                {"group_size", row.group_size},
+                                {"bits", BitsOf(row)},
+                                {"bytes", row.bytes},
+                                {"snr_db", tensor.snr_db},
+                                {"sparsity", tensor.sparsity}}));
+  }
+  return Json::Of({{"artifact", Json::Of({{"id", report.artifact_id.Hex()}})},
+                   {"output", output},
+                   {"parameters", plan.parameters},
+                   {"bytes", report.file_bytes},
+                   {"bits_per_weight", plan.bits_per_weight()},
+                   {"seconds", seconds},
+                   {"peak_rss_bytes", PeakResidentBytes()},
+                   {"warnings", Json::Array(report.warnings.begin(),
+                                            report.warnings.end())},
+                   {"tensors", tensors}});
+}
+
+// What pruning reached, tensor by tensor; empty without pruning.
+std::string SparsityTable(const CompressReport& report, const Plan& plan) {
+  std::vector<std::vector<std::string>> rows = {{"pruned tensor", "sparsity"}};
+  for (size_t i = 0; i < report.tensors.size(); ++i) {
+    if (plan.tensors[i].prune == nullptr) continue;
+    rows.push_back(
+        {report.tensors[i].name,
+         absl::StrFormat("%.2f %%", 100 * report.tensors[i].sparsity)});
+  }
+  return rows.size() > 1 ? FormatTable(rows) : "";
+}
+
+absl::StatusOr<Recipe> Load(const CompressCommand& command) {
+  absl::StatusOr<Recipe> recipe = LoadRecipe(command.recipe);
+  if (!recipe.ok()) return UsageError(Annotate(recipe.status(), "--recipe"));
+  return recipe;
+}
+
+absl::StatusOr<ExitCode> Run(const CompressCommand& command,
+                             const CommonOptions& common) {
+  if (command.output.empty() && !command.dry_run) {
+    return UsageError(absl::InvalidArgumentError(
+        "give the output with -o model.oz, or --dry-run"));
+  }
+  OUNCE_ASSIGN_OR_RETURN(const Recipe recipe, Load(command));
+  const auto start = std::chrono::steady_clock::now();
+  OUNCE_ASSIGN_OR_RETURN(
+      const ModelFile model,
+      OpenModel(command.checkpoint, {.strict = command.strict}));
+  WarnOfSurplus(model, common);
+  if (model.tokenizer.kind == TokenizerKind::kNone) {
+    Remark(common,
+           absl::StrCat("warning: ", model.path,
+                        ": no tokenizer; the artifact will run `logits` "
+                        "but take no text"));
+  }
+  OUNCE_ASSIGN_OR_RETURN(const Plan plan,
+                         Annotate(MakePlan(model.bound, recipe), model.path));
+  ThreadPool pool(common.num_threads());
+  if (command.dry_run) {
+    OUNCE_RETURN_IF_ERROR(Annotate(PrintPlan(plan, common, &pool), model.path));
+    return kExitDone;
+  }
+  CompressOptions options;
+  options.tool_version = std::string(ToolVersion());
+  absl::StatusOr<CompressReport> report;
+  {
+    ProgressBar bar("compressing", "bytes", common);
+    options.progress = bar.callback();
+    report = Compress(model, recipe, plan, command.output, options, &pool);
+  }
+  if (!report.ok()) return Annotate(report.status(), model.path);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+          .count();
+  for (const std::string& warning : report->warnings) {
+    Remark(common, absl::StrCat("warning: ", warning));
+  }
+  if (common.json) {
+    std::cout << ResultJson(*report, plan, command.output, seconds).Dump(1)
+              << "\n";
+    return kExitDone;
+  }
+  std::cout << SparsityTable(*report, plan) << Totals(plan) << "\n"
+            << absl::StrFormat(
+                   "wrote %s: %s in %.1f s, peak memory %s, id %s\n",
+                   command.output, FormatBytes(report->file_bytes), seconds,
+                   FormatBytes(PeakResidentBytes()), report->artifact_id.Hex());
+  return kExitDone;
+}
+
+}  // namespace
+
+void AddCompressCommand(CLI::App* app, Action* action) {
+  auto command = std::make_shared<CompressCommand>();
+  CLI::App* sub = app->add_subcommand(
+      "compress", "Prune and quantise a checkpoint into one .oz file");
+  sub->add_option("CHECKPOINT", command->checkpoint,
+                  "Hugging Face folder of a float model")
+      ->required();
+  sub->add_option("-o,--output", command->output, "The file to write");
+  sub->add_option(
+      "--recipe", command->recipe,
+      absl::StrCat("Built in (", absl::StrJoin(BuiltInRecipeNames(), ", "),
+                   ") or a YAML file; default int4"));
+  sub->add_flag(
+      "--dry-run", command->dry_run,
+      "Print what would happen to each tensor, sizes, memory and time");
+  sub->add_flag(
+      "--strict", command->strict,
+      "Fail when the checkpoint has tensors the architecture does not "
+      "know");
+  sub->callback([command, action] {
+    *action = [command](const CommonOptions& common) {
+      return Run(*command, common);
+    };
+  });
+}
+
+}  // namespace ounce

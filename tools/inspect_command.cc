@@ -1,0 +1,218 @@
+// `ounce inspect`: what is in a model file.
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "core/annotate.h"
+#include "core/packing/codec.h"
+#include "core/status_macros.h"
+#include "formats/model_file.h"
+#include "tools/command.h"
+#include "tools/loaded_model.h"
+#include "tools/terminal.h"
+
+namespace ounce {
+namespace {
+
+struct InspectCommand {
+  std::string model;
+  bool check = false;
+};
+
+double BitsOf(const PackedMatrix& matrix) {
+  return 8.0 * static_cast<double>(matrix.bytes) /
+         static_cast<double>(matrix.rows * matrix.cols);
+}
+
+// The hash of the tensor `index`, which only artifacts record.
+std::string HashOf(const ModelFile& file, size_t index) {
+  if (file.artifact == nullptr) return "";
+  for (const TensorRecord& record : file.artifact->records()) {
+    if (record.name == file.bound.tensors[index].slot.name) {
+      return record.hash.Hex();
+    }
+  }
+  return "";
+}
+
+int64_t WeightBytes(const BoundTensors& bound) {
+  int64_t bytes = 0;
+  for (const BoundTensor& tensor : bound.tensors) bytes += tensor.matrix.bytes;
+  return bytes;
+}
+
+int64_t Parameters(const BoundTensors& bound) {
+  int64_t count = 0;
+  for (const BoundTensor& tensor : bound.tensors) {
+    count += tensor.matrix.rows * tensor.matrix.cols;
+  }
+  return count;
+}
+
+Json SpecJson(const ModelSpec& spec) {
+  return Json::Of(
+      {{"vocab", spec.vocab},
+       {"width", spec.width},
+       {"layers", spec.layers},
+       {"heads", spec.heads},
+       {"kv_heads", spec.kv_heads},
+       {"head_dim", spec.head_dim},
+       {"ffn", spec.ffn},
+       {"max_context", spec.max_context},
+       {"window", spec.window},
+       {"tied_head", spec.tied_head},
+       {"rotary_base", spec.rotary.base},
+       {"stop_ids", Json::Array(spec.stop_ids.begin(), spec.stop_ids.end())}});
+}
+
+Json ProvenanceJson(const Provenance& provenance) {
+  Json::Array sources;
+  for (const SourceFile& source : provenance.sources) {
+    sources.push_back(Json::Of({{"name", source.name},
+                                {"sha256", source.sha256},
+                                {"bytes", source.bytes}}));
+  }
+  return Json::Of({{"tool_version", provenance.tool_version},
+                   {"recipe", provenance.recipe},
+                   {"sources", sources}});
+}
+
+Json InspectJson(const ModelFile& file) {
+  Json::Array tensors;
+  for (size_t i = 0; i < file.bound.tensors.size(); ++i) {
+    const BoundTensor& tensor = file.bound.tensors[i];
+    const std::string hash = HashOf(file, i);
+    tensors.push_back(
+        Json::Of({{"name", tensor.slot.name},
+                  {"shape", Json::Array(tensor.slot.shape.begin(),
+                                        tensor.slot.shape.end())},
+                  {"codec", GetCodecInfo(tensor.matrix.codec).name},
+                  {"group_size", tensor.matrix.group_size},
+                  {"bits", BitsOf(tensor.matrix)},
+                  {"bytes", tensor.matrix.bytes},
+                  {"hash", hash.empty() ? Json() : Json(hash)}}));
+  }
+  const ArtifactReader* artifact = file.artifact.get();
+  return Json::Of(
+      {{"format", file.format},
+       {"version",
+        artifact == nullptr ? Json() : Json(int64_t{artifact->version()})},
+       {"artifact",
+        Json::Of({{"id", artifact == nullptr ? Json()
+                                             : Json(artifact->id().Hex())}})},
+       {"architecture", file.spec.architecture},
+       {"parameters", Parameters(file.bound)},
+       {"bytes", WeightBytes(file.bound)},
+       {"bits_per_weight", BitsPerWeight(file.bound)},
+       {"spec", SpecJson(file.spec)},
+       {"tokenizer", file.tokenizer.kind != TokenizerKind::kNone},
+       {"provenance",
+        artifact == nullptr ? Json() : ProvenanceJson(artifact->provenance())},
+       {"tensors", tensors}});
+}
+
+void PrintSummary(const ModelFile& file) {
+  const ModelSpec& spec = file.spec;
+  std::vector<std::vector<std::string>> rows = {
+      {"file", file.path},
+      {"format",
+       file.artifact == nullptr
+           ? file.format
+           : absl::StrCat(file.format, ", version ", file.artifact->version())},
+      {"architecture",
+       absl::StrFormat(
+           "%s: %d layers, width %d, %d heads (%d kv) of %d, ffn "
+           "%d, vocabulary %d, context %d%s",
+           spec.architecture, spec.layers, spec.width, spec.heads,
+           spec.kv_heads, spec.head_dim, spec.ffn, spec.vocab, spec.max_context,
+           spec.window > 0 ? absl::StrCat(", window ", spec.window) : "")},
+      {"parameters", absl::StrCat(Parameters(file.bound),
+                                  spec.tied_head ? ", head tied" : "")},
+      {"weights", absl::StrFormat("%s, %.3f bits per weight",
+                                  FormatBytes(WeightBytes(file.bound)),
+                                  BitsPerWeight(file.bound))},
+      {"tokenizer",
+       file.tokenizer.kind == TokenizerKind::kNone ? "none" : "tokenizer.json"},
+      {"stop ids", absl::StrJoin(spec.stop_ids, ", ")}};
+  if (file.artifact != nullptr) {
+    const Provenance& provenance = file.artifact->provenance();
+    rows.push_back({"id", file.artifact->id().Hex()});
+    rows.push_back(
+        {"made by", absl::StrCat("ounce ", provenance.tool_version)});
+    for (const SourceFile& source : provenance.sources) {
+      rows.push_back(
+          {"from", absl::StrCat(source.name, ", sha256 ", source.sha256)});
+    }
+  }
+  std::cout << FormatTable(rows, {1}) << "\n";
+}
+
+void PrintTensors(const ModelFile& file) {
+  std::vector<std::vector<std::string>> rows = {
+      {"tensor", "shape", "codec", "bits", "bytes", "xxh3-128"}};
+  if (file.artifact == nullptr) rows[0].pop_back();
+  for (size_t i = 0; i < file.bound.tensors.size(); ++i) {
+    const BoundTensor& tensor = file.bound.tensors[i];
+    const std::string group = tensor.matrix.group_size > 0
+                                  ? absl::StrCat(" g", tensor.matrix.group_size)
+                                  : "";
+    std::vector<std::string> row = {
+        tensor.slot.name, ShapeString(tensor.slot.shape),
+        absl::StrCat(GetCodecInfo(tensor.matrix.codec).name, group),
+        absl::StrFormat("%.3f", BitsOf(tensor.matrix)),
+        absl::StrCat(tensor.matrix.bytes)};
+    if (file.artifact != nullptr) row.push_back(HashOf(file, i));
+    rows.push_back(std::move(row));
+  }
+  std::cout << FormatTable(rows, {1, 2});
+}
+
+// Hashes of an artifact, finite weights of a checkpoint.
+absl::Status Check(const ModelFile& file, const CommonOptions& common) {
+  if (file.artifact != nullptr) {
+    ProgressBar bar("checking", "bytes", common);
+    return Annotate(file.artifact->CheckHashes(bar.callback()), file.path);
+  }
+  ThreadPool pool(common.num_threads());
+  return Annotate(CheckAllFinite(file.bound, &pool), file.path);
+}
+
+absl::StatusOr<ExitCode> Run(const InspectCommand& command,
+                             const CommonOptions& common) {
+  OUNCE_ASSIGN_OR_RETURN(const ModelFile file, OpenModel(command.model));
+  WarnOfSurplus(file, common);
+  if (command.check) OUNCE_RETURN_IF_ERROR(Check(file, common));
+  if (common.json) {
+    std::cout << InspectJson(file).Dump(1) << "\n";
+    return kExitDone;
+  }
+  PrintSummary(file);
+  PrintTensors(file);
+  if (command.check) {
+    std::cout << (file.artifact != nullptr ? "\nevery hash matches\n"
+                                           : "\nevery weight is finite\n");
+  }
+  return kExitDone;
+}
+
+}  // namespace
+
+void AddInspectCommand(CLI::App* app, Action* action) {
+  auto command = std::make_shared<InspectCommand>();
+  CLI::App* sub = app->add_subcommand(
+      "inspect", "Show a model's shape, tensors, bits per weight and hashes");
+  sub->add_option("MODEL", command->model, "Hugging Face folder or .oz file")
+      ->required();
+  sub->add_flag("--check", command->check,
+                "Read every weight: compare hashes (.oz), refuse NaN (float)");
+  sub->callback([command, action] {
+    *action = [command](const CommonOptions& common) {
+      return Run(*command, common);
+    };
+  });
+}
+
+}  // namespace ounce

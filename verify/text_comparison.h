@@ -1,0 +1,51 @@
+// Runs a float model and a compressed one side by side over a text and measures
+// how their predictions differ.  Nothing is kept but a few sums per window and
+// one number per position.
+#ifndef OUNCE_VERIFY_TEXT_COMPARISON_H_
+#define OUNCE_VERIFY_TEXT_COMPARISON_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "core/progress.h"
+#include "kernels/kernel_context.h"
+#include "runtime/weights.h"
+#include "verify/bootstrap.h"
+
+namespace ounce {
+
+struct TextOptions {
+  // Tokens of a window; each window is scored alone, the tail is dropped.
+  int64_t context = 256;
+  // Scored are the predictions of tokens score_from ... context - 1.
+  int64_t score_from = 1;
+  int64_t max_windows = 0;    // The first so many; 0: all.
+  ProgressCallback progress;  // Counts windows.
+};
+
+struct TextComparison {
+  int64_t windows = 0;
+  int64_t tokens_scored = 0;
+  Estimate kl;         // Mean KL(float || compressed), nats.
+  Estimate same_top1;  // Share of positions with the same most probable token.
+  Estimate ppl_float;  // Perplexities.
+  Estimate ppl;
+  Estimate ppl_ratio;  // exp(mean difference of negative log-likelihood).
+  // Of the KL over positions.
+  double kl_p50 = 0, kl_p90 = 0, kl_p99 = 0, kl_p999 = 0, kl_max = 0;
+};
+
+// `ids` is the whole text.  Both models must have the same vocabulary.
+// kInvalidArgument: the vocabularies differ, the text is shorter than one
+// window, or an option is out of range.
+// kDataLoss: a model's logits are not finite.
+absl::StatusOr<TextComparison> CompareOnText(const ModelWeights& float_model,
+                                             const ModelWeights& model,
+                                             absl::Span<const int32_t> ids,
+                                             const TextOptions& options,
+                                             KernelContext* context);
+
+}  // namespace ounce
+
+#endif  // OUNCE_VERIFY_TEXT_COMPARISON_H_
