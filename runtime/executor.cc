@@ -42,6 +42,11 @@ Executor::Executor(const ModelWeights& weights, KernelContext* context,
       cache_(weights.spec, capacity) {}
 
 absl::Status Executor::CheckIds(absl::Span<const int32_t> ids) const {
+  if (!cache_.allocated()) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("no memory for the keys and values of ", capacity(),
+                     " tokens; ask for a smaller context or fewer tokens"));
+  }
   for (const int32_t id : ids) {
     if (id < 0 || id >= spec().vocab) {
       return absl::InvalidArgumentError(absl::StrCat(

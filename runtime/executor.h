@@ -32,6 +32,7 @@ class Executor {
   // up to the last of `ids`; 0 hides a position from attention.
   // kInvalidArgument: an id outside the vocabulary.
   // kOutOfRange: more tokens than `capacity`.
+  // kResourceExhausted: the cache of `capacity` tokens does not fit memory.
   absl::Status Forward(absl::Span<const int32_t> ids, Matrix* hidden,
                        const uint8_t* key_mask = nullptr);
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "core/tensor.h"
 #include "model/spec.h"
@@ -17,6 +18,10 @@ class KvCache {
   // Room for `capacity` positions; memory is taken as positions are written.
   KvCache(const ModelSpec& spec, int64_t capacity);
 
+  // False when the system has not that much memory: the cache is of no use
+  // then.
+  bool allocated() const { return memory_ != nullptr; }
+
   int64_t capacity() const { return capacity_; }
   // Positions that are written.
   int64_t size() const { return size_; }
@@ -28,7 +33,8 @@ class KvCache {
   MatrixView<float> keys(int64_t layer) const;
   MatrixView<float> values(int64_t layer) const;
 
-  int64_t bytes() const;
+  // What keys and values of all positions take, if that can be counted at all.
+  std::optional<int64_t> bytes() const;
 
  private:
   const int64_t layers_;

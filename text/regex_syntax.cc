@@ -273,12 +273,18 @@ class Translator {
     if (escape.members == kWords) {
       absl::StrAppend(&escape.members, kLatin1Words);
     }
-    if (escape.members.empty()) {
-      out_ += escape.other;
-    } else {
-      absl::StrAppend(&out_, escape.negated ? "[^" : "[", escape.members, "]");
-    }
+    out_ += escape.members.empty() ? escape.other : ToClass(escape);
     return absl::OkStatus();
+  }
+
+  // One property needs no brackets, and matches faster without.
+  static std::string ToClass(const Escape& set) {
+    if (absl::StartsWith(set.members, "\\p{") &&
+        set.members.find('}') + 1 == set.members.size()) {
+      return absl::StrCat(set.negated ? "\\P" : "\\p",
+                          absl::string_view(set.members).substr(2));
+    }
+    return absl::StrCat(set.negated ? "[^" : "[", set.members, "]");
   }
 
   void AppendWordBoundary(bool is_boundary) {
@@ -370,11 +376,7 @@ class Translator {
   absl::Status TranslateClass() {
     atom_ = out_.size();
     OUNCE_ASSIGN_OR_RETURN(const Escape set, ParseClass(0));
-    if (!set.other.empty()) {
-      out_ += set.other;
-    } else {
-      absl::StrAppend(&out_, set.negated ? "[^" : "[", set.members, "]");
-    }
+    out_ += set.other.empty() ? ToClass(set) : set.other;
     return absl::OkStatus();
   }
 

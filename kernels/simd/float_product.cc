@@ -21,8 +21,8 @@ namespace {
 // Tokens that share one reading of a weight row.
 constexpr int kMaxTokens = 4;
 // Vectors of partial sums per token: enough to hide the latency of fused
-// multiply-adds with one token, and no more than fit with four.
-constexpr int kPartialSums = 4;
+// multiply-adds with one token, and no more than the registers hold with four.
+constexpr int NumPartialSums(int tokens) { return tokens >= 4 ? 2 : 4; }
 
 // How each codec is read; the data may be unaligned.
 struct F32Weights {
@@ -73,6 +73,7 @@ template <typename Weights, int kTokens>
 HWY_NOINLINE void MultiplyRow(const float* x, int64_t x_stride,
                               const uint8_t* weights, int64_t cols, float* out,
                               int64_t out_stride) {
+  constexpr int kPartialSums = NumPartialSums(kTokens);
   const FloatTag df;
   FloatVec acc[kPartialSums][kTokens];
   for (int i = 0; i < kPartialSums; ++i) {
@@ -96,8 +97,8 @@ HWY_NOINLINE void MultiplyRow(const float* x, int64_t x_stride,
     }
   }
   for (int t = 0; t < kTokens; ++t) {
-    const FloatVec sum =
-        hn::Add(hn::Add(acc[0][t], acc[1][t]), hn::Add(acc[2][t], acc[3][t]));
+    FloatVec sum = acc[0][t];
+    for (int i = 1; i < kPartialSums; ++i) sum = hn::Add(sum, acc[i][t]);
     float total = hn::GetLane(hn::SumOfLanes(df, sum));
     for (int64_t i = c; i < cols; ++i) {
       total +=

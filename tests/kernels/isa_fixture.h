@@ -4,6 +4,7 @@
 #define OUNCE_TESTS_KERNELS_ISA_FIXTURE_H_
 
 #include <algorithm>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,9 @@
 #include "kernels/kernel_table.h"
 
 namespace ounce {
+
+// How GoogleTest prints a parameter.
+inline void PrintTo(Isa isa, std::ostream* out) { *out << IsaName(isa); }
 
 class IsaTest : public ::testing::TestWithParam<Isa> {
  protected:
