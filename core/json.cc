@@ -13,6 +13,8 @@ namespace {
 
 using Library = nlohmann::ordered_json;
 
+constexpr size_t kMaxMessageBytes = 200;
+
 // Builds the tree from the library's event parser, which does not recurse, so
 // that the depth limit is reached before the stack is.
 class Builder : public nlohmann::json_sax<Library> {
@@ -49,7 +51,10 @@ class Builder : public nlohmann::json_sax<Library> {
 
   bool parse_error(size_t position, const std::string&,
                    const nlohmann::detail::exception& error) override {
-    error_ = absl::StrCat("not JSON at byte ", position, ": ", error.what());
+    // The library repeats the text it stumbled over, however long.
+    error_ = absl::StrCat(
+        "not JSON at byte ", position, ": ",
+        absl::string_view(error.what()).substr(0, kMaxMessageBytes));
     return false;
   }
 

@@ -99,8 +99,8 @@ struct JsonLimits {
   int max_depth = 64;                  // Of nested arrays and objects.
 };
 
-// kInvalidArgument with the byte offset: not JSON, deeper or longer than
-// `limits`, a key repeated within one object, or text after the value.
+// kInvalidArgument: not JSON or text after the value, with the byte offset;
+// deeper or longer than `limits`; a key repeated within one object, naming it.
 absl::StatusOr<Json> ParseJson(absl::string_view text,
                                const JsonLimits& limits = {});
 

@@ -1,10 +1,9 @@
 // The `ounce` program: parses the command line and runs one command.
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
-#include <iostream>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "tools/command.h"
 
@@ -25,10 +24,15 @@ constexpr char kCommonOptions[] =
     "  --isa NAME                  reference, avx2, avx512-vnni or native "
     "(default)\n";
 
-// One line, whatever the message holds.
+constexpr size_t kMaxErrorBytes = 4000;
+
+// One line, whatever the message holds: names in it may come from a file that
+// means ill, so nothing that a terminal obeys gets through.
 void PrintError(absl::string_view message) {
-  std::string line = absl::StrCat("ounce: ", message);
-  std::replace(line.begin(), line.end(), '\n', ' ');
+  std::string line = absl::StrCat("ounce: ", message.substr(0, kMaxErrorBytes));
+  for (char& c : line) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
+  }
   std::fprintf(stderr, "%s\n", line.c_str());
 }
 

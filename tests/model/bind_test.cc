@@ -107,19 +107,19 @@ TEST_F(BindTensorsTest, CanonicalNamesAloneCountWithoutAnArchitecture) {
 
 TEST_F(BindTensorsTest, NamesAMissingTensorUnderAllItsNames) {
   source_.Remove("model.layers.0.mlp.up_proj.weight");
-  EXPECT_THAT(Bind(),
-              StatusIs(kInvalid,
-                       HasSubstr("'model.layers.0.mlp.up_proj.weight' or "
-                                 "'layers.0.mlp.up_proj.weight' of shape "
-                                 "[6, 4] is missing")));
+  EXPECT_THAT(
+      Bind(),
+      StatusIs(kInvalid, HasSubstr("'model.layers.0.mlp.up_proj.weight' or "
+                                   "'layers.0.mlp.up_proj.weight' of shape "
+                                   "[6, 4] is missing")));
 }
 
 TEST_F(BindTensorsTest, NamesBothShapesWhenTheyDiffer) {
   source_.Remove("model.norm.weight");
   Add("model.norm.weight", {5});
-  EXPECT_THAT(Bind(), StatusIs(kInvalid,
-                               HasSubstr("'model.norm.weight' has shape [5]; "
-                                         "the config asks for [4]")));
+  EXPECT_THAT(Bind(),
+              StatusIs(kInvalid, HasSubstr("'model.norm.weight' has shape [5]; "
+                                           "the config asks for [4]")));
 }
 
 TEST_F(BindTensorsTest, SameSizeInAnotherShapeIsNoMatch) {

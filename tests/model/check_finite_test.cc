@@ -95,10 +95,9 @@ TEST(CheckFiniteOfPackedTest, PackedTensorsPass) {
   // All bits set: codes and scales that would be NaN as floats.
   const std::vector<uint8_t> bytes(
       static_cast<size_t>(*PackedBytes(Codec::kInt8, 16, 4, 0)), 0xFF);
-  const BoundTensor tensor = {
-      {"w", {16, 4}, TensorRole::kMatrix},
-      {Codec::kInt8, 16, 4, 0, bytes.data(),
-       static_cast<int64_t>(bytes.size())}};
+  const BoundTensor tensor = {{"w", {16, 4}, TensorRole::kMatrix},
+                              {Codec::kInt8, 16, 4, 0, bytes.data(),
+                               static_cast<int64_t>(bytes.size())}};
   EXPECT_OK(CheckFinite(tensor, 0, 16));
 }
 

@@ -63,18 +63,22 @@ TEST(CheckSpecTest, NamesTheFieldAndTheValueThatIsOutOfRange) {
       {"max_context is 0", [](ModelSpec* s) { s->max_context = 0; }},
       {"max_context", [](ModelSpec* s) { s->max_context = kHuge; }},
       {"window is -1", [](ModelSpec* s) { s->window = -1; }},
-      {"stop id is -1", [](ModelSpec* s) { s->stop_ids = {1, -1}; }},
+      {"stop id is -1",
+       [](ModelSpec* s) {
+         s->stop_ids = {1, -1};
+       }},
   };
   for (const BadField& field : fields) {
-    EXPECT_THAT(CheckChanged(field.change),
-                StatusIs(absl::StatusCode::kInvalidArgument,
-                         HasSubstr(field.words)));
+    EXPECT_THAT(
+        CheckChanged(field.change),
+        StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(field.words)));
   }
 }
 
 TEST(CheckSpecTest, RefusesNumbersThatAreNotFiniteOrNotPositive) {
-  for (const double value : {0.0, -1.0, std::numeric_limits<double>::quiet_NaN(),
-                             std::numeric_limits<double>::infinity()}) {
+  for (const double value :
+       {0.0, -1.0, std::numeric_limits<double>::quiet_NaN(),
+        std::numeric_limits<double>::infinity()}) {
     const BadField fields[] = {
         {"norm_epsilon", [=](ModelSpec* s) { s->norm_epsilon = value; }},
         {"rotary base", [=](ModelSpec* s) { s->rotary.base = value; }},
@@ -91,9 +95,9 @@ TEST(CheckSpecTest, RefusesNumbersThatAreNotFiniteOrNotPositive) {
          }},
     };
     for (const BadField& field : fields) {
-      EXPECT_THAT(CheckChanged(field.change),
-                  StatusIs(absl::StatusCode::kInvalidArgument,
-                           HasSubstr(field.words)))
+      EXPECT_THAT(
+          CheckChanged(field.change),
+          StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(field.words)))
           << value;
     }
   }
@@ -117,8 +121,7 @@ TEST(CheckSpecTest, Llama3NeedsAnOriginalContext) {
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("original context is 0")));
   // Unused otherwise.
-  EXPECT_OK(
-      CheckChanged([](ModelSpec* s) { s->rotary.original_context = 0; }));
+  EXPECT_OK(CheckChanged([](ModelSpec* s) { s->rotary.original_context = 0; }));
 }
 
 TEST(CheckSpecTest, LargestValidSpecHasShapesThatDoNotOverflow) {

@@ -40,8 +40,12 @@ class FakeTensorSource : public TensorSource {
 
   // A tensor of a type that cannot be a weight.
   void AddOther(std::string name, Shape shape, std::string dtype) {
-    tensors_.push_back({std::move(name), std::move(shape), std::move(dtype),
-                        std::nullopt, 0, {}});
+    tensors_.push_back({std::move(name),
+                        std::move(shape),
+                        std::move(dtype),
+                        std::nullopt,
+                        0,
+                        {}});
   }
 
   void Remove(absl::string_view name) {

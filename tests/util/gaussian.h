@@ -17,9 +17,9 @@ class Gaussian {
   explicit Gaussian(uint64_t seed) : random_(seed) {}
 
   double Next() {
-    const double radius = std::sqrt(-2.0 * std::log(1.0 - random_.NextDouble()));
-    return radius *
-           std::cos(2.0 * std::numbers::pi * random_.NextDouble());
+    const double radius =
+        std::sqrt(-2.0 * std::log(1.0 - random_.NextDouble()));
+    return radius * std::cos(2.0 * std::numbers::pi * random_.NextDouble());
   }
   std::vector<float> Floats(int64_t count, double deviation = 1.0) {
     std::vector<float> values;

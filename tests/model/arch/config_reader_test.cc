@@ -58,9 +58,8 @@ TEST(ParseRotaryTest, RopeTypeWinsOverType) {
 }
 
 TEST(ParseRotaryTest, Llama3ScalingHasFourNumbers) {
-  ASSERT_OK_AND_ASSIGN(
-      const RotarySpec rotary,
-      Rotary(R"({"rope_theta": 500000.0, "rope_scaling": {
+  ASSERT_OK_AND_ASSIGN(const RotarySpec rotary,
+                       Rotary(R"({"rope_theta": 500000.0, "rope_scaling": {
         "rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.5,
         "high_freq_factor": 5.0, "original_max_position_embeddings": 8000}})"));
   EXPECT_EQ(rotary.scaling, RotaryScaling::kLlama3);
@@ -89,9 +88,7 @@ TEST(ParseRotaryTest, NewerStyleHoldsTheBaseToo) {
 }
 
 TEST(ParseRotaryTest, NewerStyleWinsOverTheOlder) {
-  ASSERT_OK_AND_ASSIGN(
-      const RotarySpec rotary,
-      Rotary(R"({"rope_theta": 1.0,
+  ASSERT_OK_AND_ASSIGN(const RotarySpec rotary, Rotary(R"({"rope_theta": 1.0,
                  "rope_scaling": {"type": "linear", "factor": 9},
                  "rope_parameters": {"rope_type": "default",
                                      "rope_theta": 2.0}})"));
@@ -150,9 +147,8 @@ TEST(ParseStopIdsTest, TakesANumberAListOrNothing) {
 }
 
 TEST(ParseStopIdsTest, RefusesWhatIsNoTokenId) {
-  for (const std::string value :
-       {"-1", "\"2\"", "[1, -2]", "[1, null]", "2.5", "2147483648", "true",
-        "{}"}) {
+  for (const std::string value : {"-1", "\"2\"", "[1, -2]", "[1, null]", "2.5",
+                                  "2147483648", "true", "{}"}) {
     EXPECT_THAT(
         ParseStopIds(*ParseJson("{\"eos_token_id\": " + value + "}")),
         StatusIs(kInvalid, AllOf(HasSubstr("eos_token_id"),

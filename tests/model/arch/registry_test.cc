@@ -125,7 +125,8 @@ TEST(ParseModelConfigTest, NamesTheFieldOfANonsenseNumber) {
       {R"(, "rms_norm_eps": -1e-6)", "norm_epsilon"},
       {R"(, "rms_norm_eps": "NaN")", "rms_norm_eps"},
       {R"(, "rope_theta": 0)", "rotary base is 0"},
-      {R"(, "vocab_size": 9223372036854775807)", "vocab is 9223372036854775807"},
+      {R"(, "vocab_size": 9223372036854775807)",
+       "vocab is 9223372036854775807"},
   };
   for (const auto& [more, words] : cases) {
     EXPECT_THAT(Parse(Config(more)), StatusIs(kInvalid, HasSubstr(words)))

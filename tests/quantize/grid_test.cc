@@ -1,0 +1,120 @@
+#include "quantize/grid.h"
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "core/random.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace ounce {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(GridOfTest, EachCodecHasItsCodes) {
+  const Grid int8 = GridOf(Codec::kInt8);
+  EXPECT_EQ(int8.low, -127);
+  EXPECT_EQ(int8.high, 127);
+  EXPECT_FALSE(int8.has_zero_point);
+  const Grid int4 = GridOf(Codec::kInt4);
+  EXPECT_EQ(int4.low, -8);
+  EXPECT_EQ(int4.high, 7);
+  EXPECT_FALSE(int4.has_zero_point);
+  const Grid asymmetric = GridOf(Codec::kInt4Asymmetric);
+  EXPECT_EQ(asymmetric.low, 0);
+  EXPECT_EQ(asymmetric.high, 15);
+  EXPECT_TRUE(asymmetric.has_zero_point);
+}
+
+TEST(RoundHalfEvenTest, TiesGoToTheEvenNeighbour) {
+  EXPECT_EQ(RoundHalfEven(0.5f), 0.0f);
+  EXPECT_EQ(RoundHalfEven(1.5f), 2.0f);
+  EXPECT_EQ(RoundHalfEven(2.5f), 2.0f);
+  EXPECT_EQ(RoundHalfEven(-0.5f), 0.0f);
+  EXPECT_EQ(RoundHalfEven(-1.5f), -2.0f);
+  EXPECT_EQ(RoundHalfEven(-126.5f), -126.0f);
+}
+
+// The standard library's nearbyint rounds half to even by default.
+TEST(RoundHalfEvenTest, EqualsTheStandardLibraryInItsRange) {
+  Random random(1);
+  for (int i = 0; i < 20000; ++i) {
+    const auto value = static_cast<float>((random.NextDouble() - 0.5) * 8e6);
+    EXPECT_EQ(RoundHalfEven(value), std::nearbyint(value));
+    const float half = std::floor(value / 8) + 0.5f;
+    EXPECT_EQ(RoundHalfEven(half), std::nearbyint(half));
+  }
+}
+
+TEST(NearestCodeTest, ClampsToTheGrid) {
+  const Grid grid = GridOf(Codec::kInt4);
+  EXPECT_EQ(NearestCode(7.4f, {1.0f, 0}, grid), 7);
+  EXPECT_EQ(NearestCode(7.6f, {1.0f, 0}, grid), 7);
+  EXPECT_EQ(NearestCode(-8.6f, {1.0f, 0}, grid), -8);
+  EXPECT_EQ(NearestCode(1e30f, {1e-30f, 0}, grid), 7);
+  EXPECT_EQ(NearestCode(-1e30f, {1e-30f, 0}, grid), -8);
+}
+
+TEST(NearestCodeTest, NegativeScaleTurnsTheGridRound) {
+  const Grid grid = GridOf(Codec::kInt4);
+  EXPECT_EQ(NearestCode(8.0f, {-1.0f, 0}, grid), -8);
+  EXPECT_EQ(NearestCode(-7.0f, {-1.0f, 0}, grid), 7);
+}
+
+TEST(NearestCodeTest, ZeroPointShiftsTheCodes) {
+  const Grid grid = GridOf(Codec::kInt4Asymmetric);
+  EXPECT_EQ(NearestCode(0.0f, {0.5f, 6}, grid), 6);
+  EXPECT_EQ(NearestCode(1.1f, {0.5f, 6}, grid), 8);
+  EXPECT_EQ(NearestCode(-3.4f, {0.5f, 6}, grid), 0);
+  EXPECT_EQ(NearestCode(9.0f, {0.5f, 6}, grid), 15);
+}
+
+TEST(NearestCodesTest, ScaleZeroGivesCodesThatMeanZero) {
+  std::vector<int8_t> codes(3, 99);
+  NearestCodes({0.0f, 1e-20f, -1e-20f}, {0.0f, 0}, GridOf(Codec::kInt4),
+               codes.data());
+  EXPECT_THAT(codes, ElementsAre(0, 0, 0));
+  NearestCodes({0.0f, 0.0f, 0.0f}, {0.0f, 5}, GridOf(Codec::kInt4Asymmetric),
+               codes.data());
+  EXPECT_THAT(codes, ElementsAre(5, 5, 5));
+}
+
+TEST(SquaredErrorTest, SumsTheSquaresOfWhatIsLost) {
+  // 1 - 0.5 * (3 - 1) = 0; 0.75 - 0.5 * (2 - 1) = 0.25; -1 - 0.5 * (0 - 1) =
+  // -0.5.
+  const std::vector<int8_t> codes = {3, 2, 0};
+  EXPECT_EQ(SquaredError({1.0f, 0.75f, -1.0f}, {0.5f, 1}, codes.data()),
+            0.25 * 0.25 + 0.5 * 0.5);
+}
+
+TEST(AbsMaxScaleTest, DividesTheLargestMagnitude) {
+  EXPECT_EQ(AbsMaxScale({1.0f, -254.0f}, GridOf(Codec::kInt8)).scale, 2.0f);
+}
+
+TEST(AbsMaxScaleTest, Int4KeepsTheSignOfTheLargest) {
+  const Grid grid = GridOf(Codec::kInt4);
+  EXPECT_EQ(AbsMaxScale({1.0f, -8.0f}, grid).scale, 1.0f);
+  EXPECT_EQ(AbsMaxScale({1.0f, 8.0f}, grid).scale, -1.0f);
+  // Of two equals, the first.
+  EXPECT_EQ(AbsMaxScale({-4.0f, 4.0f}, grid).scale, 0.5f);
+  EXPECT_EQ(AbsMaxScale({4.0f, -4.0f}, grid).scale, -0.5f);
+}
+
+TEST(AbsMaxScaleTest, AsymmetricRangeIsWidenedToHoldZero) {
+  const Grid grid = GridOf(Codec::kInt4Asymmetric);
+  EXPECT_EQ(AbsMaxScale({-3.0f, 12.0f}, grid).scale, 1.0f);
+  EXPECT_EQ(AbsMaxScale({10.0f, 30.0f}, grid).scale, 2.0f);
+  EXPECT_EQ(AbsMaxScale({-10.0f, -30.0f}, grid).scale, 2.0f);
+}
+
+TEST(AbsMaxScaleTest, ZerosHaveScaleZero) {
+  for (const Codec codec :
+       {Codec::kInt8, Codec::kInt4, Codec::kInt4Asymmetric}) {
+    EXPECT_EQ(AbsMaxScale({0.0f, -0.0f}, GridOf(codec)).scale, 0.0f);
+  }
+}
+
+}  // namespace
+}  // namespace ounce

@@ -1,0 +1,220 @@
+#include "runtime/executor.h"
+
+#include <cmath>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/runtime/reference_transformer.h"
+#include "tests/util/status_matchers.h"
+#include "tests/util/tiny_model.h"
+
+namespace ounce {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+const std::vector<int32_t>& Ids() {
+  static const auto& ids = *new std::vector<int32_t>{
+      7, 0, 49, 7, 13, 28, 5, 5, 41, 30, 2, 19, 33, 8, 46, 1, 27};
+  return ids;
+}
+
+class ExecutorTest : public ::testing::Test {
+ protected:
+  // Logits of all of `ids` at once.
+  Matrix Logits(const TinyModel& model, const std::vector<int32_t>& ids,
+                const std::vector<uint8_t>& key_mask = {}) {
+    Executor executor(model.weights(), &context_, 64);
+    Matrix hidden;
+    EXPECT_OK(executor.Forward(ids, &hidden,
+                               key_mask.empty() ? nullptr : key_mask.data()));
+    return LogitsOf(&executor, hidden);
+  }
+  static Matrix LogitsOf(Executor* executor, const Matrix& hidden) {
+    Matrix logits(hidden.rows(), executor->spec().vocab);
+    executor->Logits(hidden.view(), logits.view());
+    return logits;
+  }
+
+  // The executor sums some hundred products in f32, whose rounding of 6e-8 each
+  // grows through two blocks: 1e-5 of the largest logit leaves a factor of ten.
+  void ExpectEqualsReference(const TinyModel& model,
+                             const std::vector<uint8_t>& key_mask = {}) {
+    const Matrix logits = Logits(model, Ids(), key_mask);
+    const ReferenceTransformer reference(model.spec(), model.bound());
+    const ReferenceTransformer::Rows expected =
+        reference.Logits(Ids(), key_mask);
+    double largest = 0;
+    double error = 0;
+    for (size_t t = 0; t < expected.size(); ++t) {
+      for (size_t i = 0; i < expected[t].size(); ++i) {
+        const double actual = logits.row(static_cast<int64_t>(t))[i];
+        largest = std::max(largest, std::abs(expected[t][i]));
+        error = std::max(error, std::abs(actual - expected[t][i]));
+      }
+    }
+    EXPECT_GT(largest, 1.0);  // The comparison means something.
+    EXPECT_LT(error, 1e-5 * largest);
+  }
+  // TinySpec() after `change`.
+  void ExpectEqualsReference(const std::function<void(ModelSpec*)>& change) {
+    ModelSpec spec = TinySpec();
+    change(&spec);
+    ExpectEqualsReference(TinyModel(spec));
+  }
+
+  ThreadPool pool_{2};
+  KernelContext context_{*ParseIsa("native"), &pool_};
+};
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithGroupedQueries) {
+  ExpectEqualsReference([](ModelSpec*) {});
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithOneKeyHeadPerQueryHead) {
+  ExpectEqualsReference([](ModelSpec* spec) { spec->kv_heads = 4; });
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithBiases) {
+  ExpectEqualsReference([](ModelSpec* spec) {
+    spec->qkv_bias = spec->output_bias = spec->ffn_bias = true;
+  });
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithATiedHead) {
+  ExpectEqualsReference([](ModelSpec* spec) { spec->tied_head = true; });
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithAWindow) {
+  for (const int64_t window : {1, 3, 16, 17, 1000}) {
+    ExpectEqualsReference([=](ModelSpec* spec) { spec->window = window; });
+  }
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithEveryActivation) {
+  for (const auto kind : {ActivationKind::kGelu, ActivationKind::kGeluTanh,
+                          ActivationKind::kRelu}) {
+    ExpectEqualsReference([=](ModelSpec* spec) { spec->activation = kind; });
+  }
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithOtherNumbers) {
+  ExpectEqualsReference([](ModelSpec* spec) {
+    spec->rotary.base = 500.0;
+    spec->rotary.scaling = RotaryScaling::kLinear;
+    spec->rotary.factor = 4.0;
+    spec->norm_epsilon = 0.1;
+  });
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceOnHalfPrecisionWeights) {
+  for (const Codec codec : {Codec::kF16, Codec::kBF16}) {
+    ExpectEqualsReference(TinyModel(TinySpec(), codec));
+  }
+}
+
+TEST_F(ExecutorTest, HiddenKeysAreNotAttendedTo) {
+  std::vector<uint8_t> mask(Ids().size(), 1);
+  mask[0] = mask[1] = 0;  // As padding on the left: tokens 0 and 1 see nothing.
+  mask[9] = 0;
+  ExpectEqualsReference(TinyModel(TinySpec()), mask);
+}
+
+TEST_F(ExecutorTest, HiddenPaddingHasNoInfluenceOnLaterTokens) {
+  const TinyModel model(TinySpec());
+  std::vector<int32_t> other = Ids();
+  other[1] = 22;
+  std::vector<uint8_t> mask(Ids().size(), 1);
+  mask[1] = 0;
+  const Matrix a = Logits(model, Ids(), mask);
+  const Matrix b = Logits(model, other, mask);
+  for (int64_t i = 0; i < a.cols(); ++i) {
+    EXPECT_EQ(a.row(16)[i], b.row(16)[i]);
+  }
+}
+
+TEST_F(ExecutorTest, PartsGiveWhatTheWholeGives) {
+  // More tokens than one internal chunk of 512.
+  std::vector<int32_t> ids;
+  for (int i = 0; i < 600; ++i) ids.push_back((i * 37 + i / 50) % 50);
+  ModelSpec spec = TinySpec();
+  spec.window = 40;
+  for (const bool window : {false, true}) {
+    if (!window) spec.window = 0;
+    const TinyModel model(spec);
+    Executor whole(model.weights(), &context_, 600);
+    Executor parts(model.weights(), &context_, 600);
+    Matrix expected, hidden;
+    ASSERT_OK(whole.Forward(ids, &expected));
+    size_t done = 0;
+    for (const size_t part : {1u, 1u, 5u, 64u, 500u, 28u, 1u}) {
+      ASSERT_OK(
+          parts.Forward(absl::MakeConstSpan(ids).subspan(done, part), &hidden));
+      for (size_t t = 0; t < part; ++t) {
+        for (int64_t i = 0; i < spec.width; ++i) {
+          // Sums of one row are the same; products of many tokens may add up in
+          // another order.  The outputs are of size 1.
+          ASSERT_NEAR(hidden.row(static_cast<int64_t>(t))[i],
+                      expected.row(static_cast<int64_t>(done + t))[i], 1e-5)
+              << done + t;
+        }
+      }
+      done += part;
+    }
+    ASSERT_EQ(done, ids.size());
+  }
+}
+
+TEST_F(ExecutorTest, RewindForgetsTheTokensBehind) {
+  const TinyModel model(TinySpec());
+  Executor executor(model.weights(), &context_, 8);
+  Matrix first, second, ignored;
+  ASSERT_OK(executor.Forward({3, 4, 5}, &ignored));
+  ASSERT_OK(executor.Forward({6}, &first));
+  executor.Rewind(1);
+  EXPECT_EQ(executor.position(), 1);
+  ASSERT_OK(executor.Forward({9, 9}, &ignored));
+  executor.Rewind(1);
+  ASSERT_OK(executor.Forward({4, 5}, &ignored));
+  ASSERT_OK(executor.Forward({6}, &second));
+  EXPECT_THAT(second.values(), ::testing::ElementsAreArray(first.values()));
+  executor.Reset();
+  EXPECT_EQ(executor.position(), 0);
+}
+
+TEST_F(ExecutorTest, RefusesAnIdOutsideTheVocabularyAndStaysAsItWas) {
+  const TinyModel model(TinySpec());
+  Executor executor(model.weights(), &context_, 8);
+  Matrix hidden;
+  for (const int32_t id : {50, -1}) {
+    EXPECT_THAT(executor.Forward({1, id}, &hidden),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         HasSubstr("token id " + std::to_string(id) +
+                                   " is outside the model's vocabulary, 0 to "
+                                   "49")));
+    EXPECT_EQ(executor.position(), 0);
+  }
+}
+
+TEST_F(ExecutorTest, RefusesMoreTokensThanItsCapacity) {
+  const TinyModel model(TinySpec());
+  Executor executor(model.weights(), &context_, 4);
+  Matrix hidden;
+  EXPECT_THAT(executor.Forward({1, 2, 3, 4, 5}, &hidden),
+              StatusIs(absl::StatusCode::kOutOfRange,
+                       HasSubstr("5 tokens in a context of 4")));
+  ASSERT_OK(executor.Forward({1, 2, 3, 4}, &hidden));
+  EXPECT_THAT(executor.Forward({5}, &hidden),
+              StatusIs(absl::StatusCode::kOutOfRange,
+                       AllOf(HasSubstr("5 tokens in a context of 4"),
+                             HasSubstr("larger context"))));
+  EXPECT_EQ(executor.position(), 4);
+}
+
+}  // namespace
+}  // namespace ounce
