@@ -25,7 +25,7 @@ endforeach()
 set(fence_oneapi "kernels/onednn/")
 set(fence_hwy "kernels/simd/")
 set(fence_nlohmann "core/json\\.")
-set(fence_CLI "tools/")
+set(fence_CLI "tools/command_line\\.cc")
 set(fence_flatbuffers "formats/artifact/")
 foreach(folder IN LISTS OUNCE_FOLDERS ITEMS tools)
   file(GLOB_RECURSE files RELATIVE "${ROOT}" "${ROOT}/${folder}/*.h"

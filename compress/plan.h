@@ -36,11 +36,11 @@ struct Plan {
 };
 
 // Points into `bound` and `recipe`: both must outlive the plan.
-// kInvalidArgument: the model is quantised already, or a rule of the recipe
-// matches no tensor it could apply to.
+// kInvalidArgument: the model is quantised already, or a prune rule matches no
+// matrix.  (A quantise rule may: one recipe fits tied and untied heads.)
 absl::StatusOr<Plan> MakePlan(const BoundTensors& bound, const Recipe& recipe);
 
-// "round_to_nearest int4 g32 absmax, magnitude 0.5" or "float".
+// "round_to_nearest, absmax, magnitude 0.5 per tensor" or "float".
 std::string DescribeTensorPlan(const TensorPlan& plan);
 
 // Seconds that compressing will take, from timing a sample of the plan's

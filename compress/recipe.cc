@@ -1,6 +1,7 @@
 #include "compress/recipe.h"
 
 #include <array>
+#include <charconv>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -74,11 +75,19 @@ std::string YamlList(const std::vector<std::string>& patterns) {
       "]");
 }
 
+// The shortest text that reads back as the same number.
+std::string ExactNumber(double value) {
+  std::array<char, 32> text;
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  return std::string(text.data(), end);
+}
+
 std::string RuleYaml(const PruneRule& rule) {
   return absl::StrCat("  - tensors: ", YamlList(rule.tensors),
                       "\n    method: ", rule.method->name,
                       "\n    scope: ", rule.global ? "global" : "tensor",
-                      "\n    sparsity: ", rule.sparsity, "\n");
+                      "\n    sparsity: ", ExactNumber(rule.sparsity), "\n");
 }
 
 std::string RuleYaml(const QuantizeRule& rule) {
@@ -134,6 +143,7 @@ absl::StatusOr<Recipe> LoadRecipe(const std::string& name_or_path) {
 }
 
 std::string RecipeYaml(const Recipe& recipe) {
+  if (recipe.prune.empty() && recipe.quantize.empty()) return "{}\n";
   std::string yaml;
   if (!recipe.prune.empty()) absl::StrAppend(&yaml, "prune:\n");
   for (const PruneRule& rule : recipe.prune) {

@@ -29,9 +29,9 @@ struct BoundTensors {
 
 // Binds `spec`'s tensors.  `architecture` translates names; null binds the
 // canonical names themselves (an artifact).
-// kInvalidArgument: a tensor is missing, has another shape, or a type that is
-// no weight; the message names the tensor, what was expected and what was
-// found.
+// kInvalidArgument: a tensor is missing or has another shape; kUnimplemented:
+// it has a type that is no weight.  The message names the tensor, what was
+// expected and what was found.
 absl::StatusOr<BoundTensors> BindTensors(const ModelSpec& spec,
                                          const Architecture* architecture,
                                          const TensorSource& source);

@@ -7,6 +7,7 @@
 #include "core/annotate.h"
 #include "core/status_macros.h"
 #include "text/config.h"
+#include "text/quote.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
 
@@ -25,7 +26,7 @@ absl::StatusOr<AddedToken> ParseToken(const Json& json) {
                          json.GetBoolOr("normalized", !token.special));
   if (const Json* id = json.Find("id")) {
     OUNCE_RETURN_IF_ERROR(
-        ToTokenId(*id, absl::StrCat("\"", token.content, "\"")).status());
+        Annotate(ToTokenId(*id).status(), Quote(token.content)));
   }
   return token;
 }

@@ -13,6 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "core/status_macros.h"
 #include "text/bpe_merge.h"
+#include "text/quote.h"
 #include "text/utf8.h"
 
 namespace ounce {
@@ -192,9 +193,9 @@ class BpeEncoder : public WordEncoder {
   absl::Status NotInVocabulary(absl::string_view character) const {
     const auto& unk_token = model_.settings().unk_token;
     return absl::InvalidArgumentError(absl::StrCat(
-        "the vocabulary has no token for \"", character, "\" and ",
+        "the vocabulary has no token for ", Quote(character), " and ",
         unk_token.has_value()
-            ? absl::StrCat("lacks the unknown token \"", *unk_token, "\"")
+            ? absl::StrCat("lacks the unknown token ", Quote(*unk_token))
             : "the model names no unknown token",
         "; remove the character from the text"));
   }
@@ -241,8 +242,8 @@ absl::StatusOr<Merge> ParseMerge(const Json& json, size_t index) {
 absl::StatusOr<int32_t> FindMergeToken(const Vocabulary& vocabulary,
                                        absl::string_view token, size_t index) {
   if (const auto id = vocabulary.Find(token)) return *id;
-  return BadMerge(
-      index, absl::StrCat("needs \"", token, "\", which is not in \"vocab\""));
+  return BadMerge(index, absl::StrCat("needs ", Quote(token),
+                                      ", which is not in \"vocab\""));
 }
 
 // Whether a merge with this text joins a word to the mark that starts the next.
@@ -260,9 +261,9 @@ absl::Status AddMerge(const Merge& merge, absl::string_view prefix,
                       const Vocabulary& vocabulary, size_t index,
                       ParsedMerges* out) {
   if (merge.right.size() < prefix.size()) {
-    return BadMerge(
-        index, absl::StrCat("has \"", merge.right,
-                            "\", shorter than the prefix \"", prefix, "\""));
+    return BadMerge(index,
+                    absl::StrCat("has ", Quote(merge.right),
+                                 ", shorter than the prefix ", Quote(prefix)));
   }
   OUNCE_ASSIGN_OR_RETURN(const int32_t left,
                          FindMergeToken(vocabulary, merge.left, index));

@@ -3,6 +3,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "text/quote.h"
 #include "text/utf8.h"
 
 namespace ounce {
@@ -12,22 +13,20 @@ absl::StatusOr<std::string> GetCharacter(const Json& config,
   OUNCE_ASSIGN_OR_RETURN(std::string text, config.GetString(key));
   if (text.empty() || DecodeUtf8(text, 0).num_bytes != text.size()) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "\"", key, "\" is \"", text, "\"; expected one character"));
+        "\"", key, "\" is ", Quote(text), "; expected one character"));
   }
   return text;
 }
 
-absl::StatusOr<int32_t> ToTokenId(const Json& value, absl::string_view what) {
+absl::StatusOr<int32_t> ToTokenId(const Json& value) {
   const std::optional<int64_t> id = value.AsInt();
   if (!id.has_value()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the id of ", what, " is of type ", value.TypeName(),
-                     "; expected an integer"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the id is of type ", value.TypeName(), "; expected an integer"));
   }
   if (*id < 0 || *id >= kMaxTokenIds) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the id of ", what, " is ", *id,
-                     "; expected one from 0 to ", kMaxTokenIds - 1));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the id is ", *id, "; expected one from 0 to ", kMaxTokenIds - 1));
   }
   return static_cast<int32_t>(*id);
 }

@@ -20,8 +20,8 @@ constexpr int64_t kMaxTokenIds = int64_t{1} << 24;
 absl::StatusOr<std::string> GetCharacter(const Json& config,
                                          absl::string_view key);
 
-// `value` as a token id; `what` names it in the error.
-absl::StatusOr<int32_t> ToTokenId(const Json& value, absl::string_view what);
+// `value` as a token id.
+absl::StatusOr<int32_t> ToTokenId(const Json& value);
 
 }  // namespace ounce
 

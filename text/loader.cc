@@ -16,6 +16,7 @@
 #include "text/pipeline.h"
 #include "text/post_processor.h"
 #include "text/pre_tokenizer.h"
+#include "text/quote.h"
 #include "text/token_model.h"
 
 namespace ounce {
@@ -85,7 +86,7 @@ absl::Status UnknownType(const Step<Component>& step, absl::string_view type) {
   }
   if (!step.list_key.empty()) absl::StrAppend(&supported, ", Sequence");
   return absl::UnimplementedError(absl::StrCat(
-      "type \"", type, "\" is not supported; supported are ", supported));
+      "type ", Quote(type), " is not supported; supported are ", supported));
 }
 
 template <typename Component>
@@ -163,8 +164,8 @@ absl::Status CheckVersion(const Json& file) {
   OUNCE_ASSIGN_OR_RETURN(const std::string version,
                          file.GetStringOr("version", "1.0"));
   if (version == "1.0") return absl::OkStatus();
-  return absl::UnimplementedError(
-      absl::StrCat("\"version\" is \"", version, "\"; supported is \"1.0\""));
+  return absl::UnimplementedError(absl::StrCat(
+      "\"version\" is ", Quote(version), "; supported is \"1.0\""));
 }
 
 absl::StatusOr<std::unique_ptr<Tokenizer>> ParseFile(absl::string_view text) {

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/annotate.h"
 #include "core/status_macros.h"
 #include "text/config.h"
+#include "text/quote.h"
 
 namespace ounce {
 namespace {
@@ -67,13 +69,13 @@ absl::StatusOr<std::vector<int32_t>> FindSpecialToken(const Json& config,
   const Json* ids = token != nullptr ? token->Find("ids") : nullptr;
   if (ids == nullptr || ids->AsArray() == nullptr) {
     return absl::InvalidArgumentError(
-        absl::StrCat("\"special_tokens\" has no \"ids\" for \"", name,
-                     "\", which \"single\" uses"));
+        absl::StrCat("\"special_tokens\" has no \"ids\" for ", Quote(name),
+                     ", which \"single\" uses"));
   }
   std::vector<int32_t> out;
   for (const Json& json : *ids->AsArray()) {
     OUNCE_ASSIGN_OR_RETURN(const int32_t id,
-                           ToTokenId(json, absl::StrCat("\"", name, "\"")));
+                           Annotate(ToTokenId(json), Quote(name)));
     out.push_back(id);
   }
   return out;
@@ -107,7 +109,7 @@ absl::StatusOr<TemplatePart> ParseTokenPair(const Json& config,
   }
   OUNCE_ASSIGN_OR_RETURN(
       const int32_t id,
-      ToTokenId(pair->AsArray()->back(), absl::StrCat("\"", key, "\"")));
+      Annotate(ToTokenId(pair->AsArray()->back()), Quote(key)));
   return TemplatePart{/*is_text=*/false, {id}};
 }
 

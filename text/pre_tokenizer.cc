@@ -9,6 +9,7 @@
 #include "text/byte_alphabet.h"
 #include "text/config.h"
 #include "text/pattern.h"
+#include "text/quote.h"
 #include "text/split.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
@@ -167,8 +168,8 @@ absl::StatusOr<PrependScheme> ParseScheme(const Json& config) {
     scheme = PrependScheme::kNever;
   } else if (name != "always") {
     return absl::InvalidArgumentError(
-        absl::StrCat("\"prepend_scheme\" is \"", name,
-                     "\"; expected always, first or never"));
+        absl::StrCat("\"prepend_scheme\" is ", Quote(name),
+                     "; expected always, first or never"));
   }
   // Files from before "prepend_scheme" say "add_prefix_space".
   OUNCE_ASSIGN_OR_RETURN(const bool adds,

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "text/quote.h"
 #include "text/regex_syntax.h"
 #include "text/utf8.h"
 
@@ -137,8 +138,8 @@ absl::StatusOr<Regex> Regex::Compile(absl::string_view pattern) {
       &offset, context.get()));
   if (code->compiled == nullptr) {
     return absl::InvalidArgumentError(
-        absl::StrCat("regular expression \"", pattern,
-                     "\" does not compile: ", ErrorText(error)));
+        absl::StrCat("regular expression ", Quote(pattern),
+                     " does not compile: ", ErrorText(error)));
   }
   // Where this machine has no JIT, matching is interpreted.
   pcre2_jit_compile(code->compiled.get(), PCRE2_JIT_COMPLETE);
@@ -157,8 +158,8 @@ absl::Status Regex::FindAll(absl::string_view text,
     if (result == PCRE2_ERROR_NOMATCH) break;
     if (result < 0) {
       return absl::InvalidArgumentError(absl::StrCat(
-          "regular expression \"", pattern_, "\" gave up on the text at byte ",
-          from, ": ", ErrorText(result)));
+          "regular expression ", Quote(pattern_),
+          " gave up on the text at byte ", from, ": ", ErrorText(result)));
     }
     if (match.begin == match.end && match.end == last_end) {
       from += from < text.size() ? DecodeUtf8(text, from).num_bytes : 1;

@@ -9,6 +9,7 @@
 #include "absl/strings/strip.h"
 #include "absl/types/span.h"
 #include "core/status_macros.h"
+#include "text/quote.h"
 
 namespace ounce {
 namespace {
@@ -423,7 +424,7 @@ class Translator {
     const bool negated = absl::ConsumePrefix(&name, "^");
     const PropertyName* row = FindName(kPosixClasses, name);
     if (row == nullptr) {
-      return Error(absl::StrCat("there is no class [:", name, ":]"));
+      return Error(absl::StrCat("there is no POSIX class ", Quote(name)));
     }
     next_ += length;
     return Escape{std::string(row->members), negated, ""};

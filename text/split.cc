@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "text/quote.h"
 
 namespace ounce {
 namespace {
@@ -67,8 +68,8 @@ absl::StatusOr<SplitBehavior> ParseBehavior(const Json& config,
     if (row.name == name) return row.behavior;
   }
   return absl::InvalidArgumentError(absl::StrCat(
-      "\"behavior\" is \"", name,
-      "\"; expected Removed, Isolated, MergedWithPrevious, MergedWithNext or "
+      "\"behavior\" is ", Quote(name),
+      "; expected Removed, Isolated, MergedWithPrevious, MergedWithNext or "
       "Contiguous"));
 }
 

@@ -3,8 +3,9 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "core/status_macros.h"
+#include "core/annotate.h"
 #include "text/config.h"
+#include "text/quote.h"
 
 namespace ounce {
 
@@ -19,17 +20,19 @@ absl::StatusOr<Vocabulary> Vocabulary::Parse(const Json& object) {
   vocabulary.ids_.reserve(entries->size());
   vocabulary.tokens_.reserve(entries->size());
   for (const auto& [token, value] : entries->members()) {
-    OUNCE_ASSIGN_OR_RETURN(
-        const int32_t id,
-        ToTokenId(value, absl::StrCat("\"vocab\" token \"", token, "\"")));
-    const auto [it, inserted] = vocabulary.tokens_.try_emplace(id, token);
-    if (!inserted) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("\"vocab\" gives id ", id, " to both \"", it->second,
-                       "\" and \"", token, "\"; expected distinct ids"));
+    const absl::StatusOr<int32_t> id = ToTokenId(value);
+    if (!id.ok()) {
+      return Annotate(id.status(),
+                      absl::StrCat("\"vocab\" token ", Quote(token)));
     }
-    vocabulary.ids_.emplace(token, id);
-    vocabulary.id_limit_ = std::max(vocabulary.id_limit_, id + 1);
+    const auto [it, inserted] = vocabulary.tokens_.try_emplace(*id, token);
+    if (!inserted) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "\"vocab\" gives id ", *id, " to both ", Quote(it->second), " and ",
+          Quote(token), "; expected distinct ids"));
+    }
+    vocabulary.ids_.emplace(token, *id);
+    vocabulary.id_limit_ = std::max(vocabulary.id_limit_, *id + 1);
   }
   return vocabulary;
 }

@@ -11,11 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/thread_pool.h"
-#include "kernels/isa.h"
-
-namespace CLI {
-class App;
-}
+#include "tools/command_line.h"
 
 namespace ounce {
 
@@ -29,30 +25,46 @@ enum ExitCode : int {
 
 // Options that every command takes.
 struct CommonOptions {
-  bool json = false;   // One JSON document on stdout instead of text.
-  bool quiet = false;  // No progress and no remarks on stderr.
-  int threads = 0;     // 0: the physical cores.
-  std::string isa;     // Empty: the fastest this CPU has.
+  bool json = false;    // One JSON document on stdout instead of text.
+  bool quiet = false;   // No progress and no remarks on stderr.
+  int64_t threads = 0;  // 0: the physical cores.
+  std::string isa;      // Empty: the fastest this CPU has.
 
-  int num_threads() const { return threads > 0 ? threads : PhysicalCores(); }
+  int num_threads() const {
+    return threads > 0 ? static_cast<int>(threads) : PhysicalCores();
+  }
 };
 
 // A usage error: the same status, but the program ends with kExitUsage.
 absl::Status UsageError(const absl::Status& status);
 bool IsUsageError(const absl::Status& status);
 
-// What a parsed command line asks for.
-using Action = std::function<absl::StatusOr<ExitCode>(const CommonOptions&)>;
+// A command: what its arguments are, and what it does once they are parsed.
+struct Command {
+  CommandSyntax syntax;
+  std::function<absl::StatusOr<ExitCode>(const CommonOptions&)> run;
+};
 
-// Each adds its command to `app` and, when the command is chosen, fills
-// `action`.
-void AddCompressCommand(CLI::App* app, Action* action);
-void AddVerifyCommand(CLI::App* app, Action* action);
-void AddRunCommand(CLI::App* app, Action* action);
-void AddInspectCommand(CLI::App* app, Action* action);
-void AddDiffCommand(CLI::App* app, Action* action);
-void AddLogitsCommand(CLI::App* app, Action* action);
-void AddTokenizeCommand(CLI::App* app, Action* action);
+// A command whose arguments live in a T: `declare(line, T*)` declares them,
+// `run(T, common)` does the work.
+template <typename T>
+Command MakeCommand(absl::string_view name, absl::string_view help,
+                    void (*declare)(CommandLine&, T*),
+                    absl::StatusOr<ExitCode> (*run)(const T&,
+                                                    const CommonOptions&)) {
+  auto arguments = std::make_shared<T>();
+  return {
+      {name, help, [=](CommandLine& line) { declare(line, arguments.get()); }},
+      [=](const CommonOptions& common) { return run(*arguments, common); }};
+}
+
+Command CompressCommand();
+Command VerifyCommand();
+Command RunCommand();
+Command InspectCommand();
+Command DiffCommand();
+Command LogitsCommand();
+Command TokenizeCommand();
 
 // The version of the program, as "0.1.0".
 absl::string_view ToolVersion();

@@ -1,5 +1,4 @@
 // `ounce compress`: checkpoint in, artifact out.
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
 #include <memory>
@@ -15,13 +14,14 @@
 #include "core/status_macros.h"
 #include "formats/model_file.h"
 #include "tools/command.h"
+#include "tools/command_line.h"
 #include "tools/loaded_model.h"
 #include "tools/terminal.h"
 
 namespace ounce {
 namespace {
 
-struct CompressCommand {
+struct CompressArguments {
   std::string checkpoint;
   std::string output;
   std::string recipe = "int4";
@@ -128,23 +128,23 @@ std::string SparsityTable(const CompressReport& report, const Plan& plan) {
   return rows.size() > 1 ? FormatTable(rows) : "";
 }
 
-absl::StatusOr<Recipe> Load(const CompressCommand& command) {
-  absl::StatusOr<Recipe> recipe = LoadRecipe(command.recipe);
+absl::StatusOr<Recipe> Load(const CompressArguments& arguments) {
+  absl::StatusOr<Recipe> recipe = LoadRecipe(arguments.recipe);
   if (!recipe.ok()) return UsageError(Annotate(recipe.status(), "--recipe"));
   return recipe;
 }
 
-absl::StatusOr<ExitCode> Run(const CompressCommand& command,
+absl::StatusOr<ExitCode> Run(const CompressArguments& arguments,
                              const CommonOptions& common) {
-  if (command.output.empty() && !command.dry_run) {
+  if (arguments.output.empty() && !arguments.dry_run) {
     return UsageError(absl::InvalidArgumentError(
         "give the output with -o model.oz, or --dry-run"));
   }
-  OUNCE_ASSIGN_OR_RETURN(const Recipe recipe, Load(command));
+  OUNCE_ASSIGN_OR_RETURN(const Recipe recipe, Load(arguments));
   const auto start = std::chrono::steady_clock::now();
   OUNCE_ASSIGN_OR_RETURN(
       const ModelFile model,
-      OpenModel(command.checkpoint, {.strict = command.strict}));
+      OpenModel(arguments.checkpoint, {.strict = arguments.strict}));
   WarnOfSurplus(model, common);
   if (model.tokenizer.kind == TokenizerKind::kNone) {
     Remark(common,
@@ -155,7 +155,7 @@ absl::StatusOr<ExitCode> Run(const CompressCommand& command,
   OUNCE_ASSIGN_OR_RETURN(const Plan plan,
                          Annotate(MakePlan(model.bound, recipe), model.path));
   ThreadPool pool(common.num_threads());
-  if (command.dry_run) {
+  if (arguments.dry_run) {
     OUNCE_RETURN_IF_ERROR(Annotate(PrintPlan(plan, common, &pool), model.path));
     return kExitDone;
   }
@@ -165,7 +165,7 @@ absl::StatusOr<ExitCode> Run(const CompressCommand& command,
   {
     ProgressBar bar("compressing", "bytes", common);
     options.progress = bar.callback();
-    report = Compress(model, recipe, plan, command.output, options, &pool);
+    report = Compress(model, recipe, plan, arguments.output, options, &pool);
   }
   if (!report.ok()) return Annotate(report.status(), model.path);
   const double seconds =
@@ -175,44 +175,42 @@ absl::StatusOr<ExitCode> Run(const CompressCommand& command,
     Remark(common, absl::StrCat("warning: ", warning));
   }
   if (common.json) {
-    std::cout << ResultJson(*report, plan, command.output, seconds).Dump(1)
+    std::cout << ResultJson(*report, plan, arguments.output, seconds).Dump(1)
               << "\n";
     return kExitDone;
   }
   std::cout << SparsityTable(*report, plan) << Totals(plan) << "\n"
             << absl::StrFormat(
                    "wrote %s: %s in %.1f s, peak memory %s, id %s\n",
-                   command.output, FormatBytes(report->file_bytes), seconds,
+                   arguments.output, FormatBytes(report->file_bytes), seconds,
                    FormatBytes(PeakResidentBytes()), report->artifact_id.Hex());
   return kExitDone;
 }
 
+void Declare(CommandLine& line, CompressArguments* arguments) {
+  line.Positional("CHECKPOINT", "Hugging Face folder of a float model",
+                  &arguments->checkpoint);
+  line.Option("-o,--output", "The file to write", &arguments->output);
+  line.Option(
+      "--recipe",
+      absl::StrCat("Built in (", absl::StrJoin(BuiltInRecipeNames(), ", "),
+                   ") or a YAML file; default int4"),
+      &arguments->recipe);
+  line.Flag("--dry-run",
+            "Print what would happen to each tensor, sizes, memory and time",
+            &arguments->dry_run);
+  line.Flag(
+      "--strict",
+      "Fail when the checkpoint has tensors the architecture does not know",
+      &arguments->strict);
+}
+
 }  // namespace
 
-void AddCompressCommand(CLI::App* app, Action* action) {
-  auto command = std::make_shared<CompressCommand>();
-  CLI::App* sub = app->add_subcommand(
-      "compress", "Prune and quantise a checkpoint into one .oz file");
-  sub->add_option("CHECKPOINT", command->checkpoint,
-                  "Hugging Face folder of a float model")
-      ->required();
-  sub->add_option("-o,--output", command->output, "The file to write");
-  sub->add_option(
-      "--recipe", command->recipe,
-      absl::StrCat("Built in (", absl::StrJoin(BuiltInRecipeNames(), ", "),
-                   ") or a YAML file; default int4"));
-  sub->add_flag(
-      "--dry-run", command->dry_run,
-      "Print what would happen to each tensor, sizes, memory and time");
-  sub->add_flag(
-      "--strict", command->strict,
-      "Fail when the checkpoint has tensors the architecture does not "
-      "know");
-  sub->callback([command, action] {
-    *action = [command](const CommonOptions& common) {
-      return Run(*command, common);
-    };
-  });
+Command CompressCommand() {
+  return MakeCommand<CompressArguments>(
+      "compress", "Prune and quantise a checkpoint into one .oz file", Declare,
+      Run);
 }
 
 }  // namespace ounce

@@ -1,5 +1,4 @@
 // `ounce diff`: how far two versions of a model are apart.
-#include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
 
@@ -7,6 +6,7 @@
 #include "core/status_macros.h"
 #include "formats/model_file.h"
 #include "tools/command.h"
+#include "tools/command_line.h"
 #include "tools/loaded_model.h"
 #include "tools/terminal.h"
 #include "verify/tensor_error.h"
@@ -14,7 +14,7 @@
 namespace ounce {
 namespace {
 
-struct DiffCommand {
+struct DiffArguments {
   std::string a;
   std::string b;
 };
@@ -44,10 +44,10 @@ void Print(const std::vector<TensorError>& errors,
   std::cout << FormatTable(rows, {1});
 }
 
-absl::StatusOr<ExitCode> Run(const DiffCommand& command,
+absl::StatusOr<ExitCode> Run(const DiffArguments& arguments,
                              const CommonOptions& common) {
-  OUNCE_ASSIGN_OR_RETURN(const ModelFile a, OpenModel(command.a));
-  OUNCE_ASSIGN_OR_RETURN(const ModelFile b, OpenModel(command.b));
+  OUNCE_ASSIGN_OR_RETURN(const ModelFile a, OpenModel(arguments.a));
+  OUNCE_ASSIGN_OR_RETURN(const ModelFile b, OpenModel(arguments.b));
   ThreadPool pool(common.num_threads());
   absl::StatusOr<std::vector<TensorError>> errors;
   {
@@ -60,19 +60,17 @@ absl::StatusOr<ExitCode> Run(const DiffCommand& command,
   return kExitDone;
 }
 
+void Declare(CommandLine& line, DiffArguments* arguments) {
+  line.Positional("A", "Model to compare with", &arguments->a);
+  line.Positional("B", "Model to compare", &arguments->b);
+}
+
 }  // namespace
 
-void AddDiffCommand(CLI::App* app, Action* action) {
-  auto command = std::make_shared<DiffCommand>();
-  CLI::App* sub = app->add_subcommand(
-      "diff", "Compare the weights of two models, tensor by tensor");
-  sub->add_option("A", command->a, "Model to compare with")->required();
-  sub->add_option("B", command->b, "Model to compare")->required();
-  sub->callback([command, action] {
-    *action = [command](const CommonOptions& common) {
-      return Run(*command, common);
-    };
-  });
+Command DiffCommand() {
+  return MakeCommand<DiffArguments>(
+      "diff", "Compare the weights of two models, tensor by tensor", Declare,
+      Run);
 }
 
 }  // namespace ounce

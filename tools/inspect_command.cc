@@ -1,5 +1,4 @@
 // `ounce inspect`: what is in a model file.
-#include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
 
@@ -11,13 +10,14 @@
 #include "core/status_macros.h"
 #include "formats/model_file.h"
 #include "tools/command.h"
+#include "tools/command_line.h"
 #include "tools/loaded_model.h"
 #include "tools/terminal.h"
 
 namespace ounce {
 namespace {
 
-struct InspectCommand {
+struct InspectArguments {
   std::string model;
   bool check = false;
 };
@@ -180,39 +180,38 @@ absl::Status Check(const ModelFile& file, const CommonOptions& common) {
   return Annotate(CheckAllFinite(file.bound, &pool), file.path);
 }
 
-absl::StatusOr<ExitCode> Run(const InspectCommand& command,
+absl::StatusOr<ExitCode> Run(const InspectArguments& arguments,
                              const CommonOptions& common) {
-  OUNCE_ASSIGN_OR_RETURN(const ModelFile file, OpenModel(command.model));
+  OUNCE_ASSIGN_OR_RETURN(const ModelFile file, OpenModel(arguments.model));
   WarnOfSurplus(file, common);
-  if (command.check) OUNCE_RETURN_IF_ERROR(Check(file, common));
+  if (arguments.check) OUNCE_RETURN_IF_ERROR(Check(file, common));
   if (common.json) {
     std::cout << InspectJson(file).Dump(1) << "\n";
     return kExitDone;
   }
   PrintSummary(file);
   PrintTensors(file);
-  if (command.check) {
+  if (arguments.check) {
     std::cout << (file.artifact != nullptr ? "\nevery hash matches\n"
                                            : "\nevery weight is finite\n");
   }
   return kExitDone;
 }
 
+void Declare(CommandLine& line, InspectArguments* arguments) {
+  line.Positional("MODEL", "Hugging Face folder or .oz file",
+                  &arguments->model);
+  line.Flag("--check",
+            "Read every weight: compare hashes (.oz), refuse NaN (float)",
+            &arguments->check);
+}
+
 }  // namespace
 
-void AddInspectCommand(CLI::App* app, Action* action) {
-  auto command = std::make_shared<InspectCommand>();
-  CLI::App* sub = app->add_subcommand(
-      "inspect", "Show a model's shape, tensors, bits per weight and hashes");
-  sub->add_option("MODEL", command->model, "Hugging Face folder or .oz file")
-      ->required();
-  sub->add_flag("--check", command->check,
-                "Read every weight: compare hashes (.oz), refuse NaN (float)");
-  sub->callback([command, action] {
-    *action = [command](const CommonOptions& common) {
-      return Run(*command, common);
-    };
-  });
+Command InspectCommand() {
+  return MakeCommand<InspectArguments>(
+      "inspect", "Show a model's shape, tensors, bits per weight and hashes",
+      Declare, Run);
 }
 
 }  // namespace ounce

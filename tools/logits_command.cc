@@ -1,6 +1,5 @@
 // `ounce logits`: raw outputs for given ids, to compare with any other
 // implementation.
-#include <CLI/CLI.hpp>
 #include <cstring>
 #include <iostream>
 #include <memory>
@@ -13,13 +12,14 @@
 #include "runtime/executor.h"
 #include "runtime/sampler.h"
 #include "tools/command.h"
+#include "tools/command_line.h"
 #include "tools/loaded_model.h"
 #include "tools/terminal.h"
 
 namespace ounce {
 namespace {
 
-struct LogitsCommand {
+struct LogitsArguments {
   std::string model;
   std::string input;
   std::string output;
@@ -176,80 +176,81 @@ absl::Span<const uint8_t> Bytes(absl::Span<const T> values) {
                              values.size() * sizeof(T));
 }
 
-absl::StatusOr<ExitCode> Run(const LogitsCommand& command,
+absl::StatusOr<ExitCode> Run(const LogitsArguments& arguments,
                              const CommonOptions& common) {
-  OUNCE_ASSIGN_OR_RETURN(const Inputs inputs,
-                         Annotate(ReadInputs(command.input), command.input));
+  OUNCE_ASSIGN_OR_RETURN(
+      const Inputs inputs,
+      Annotate(ReadInputs(arguments.input), arguments.input));
   OUNCE_ASSIGN_OR_RETURN(const Engine engine, CreateEngine(common));
   OUNCE_ASSIGN_OR_RETURN(
       const LoadedModel model,
-      LoadModel(command.model, false, common, engine.pool.get()));
-  const int64_t capacity = inputs.ids.tokens + command.greedy;
+      LoadModel(arguments.model, false, common, engine.pool.get()));
+  const int64_t capacity = inputs.ids.tokens + arguments.greedy;
   const ModelSpec& spec = model.file.spec;
   if (capacity > spec.max_context) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        command.input, ": ", inputs.ids.tokens, " tokens and ", command.greedy,
-        " to generate; the model's context is ", spec.max_context));
+    return absl::InvalidArgumentError(
+        absl::StrCat(arguments.input, ": ", inputs.ids.tokens, " tokens and ",
+                     arguments.greedy, " to generate; the model's context is ",
+                     spec.max_context));
   }
   Executor executor(model.weights, engine.context.get(), capacity);
   OUNCE_ASSIGN_OR_RETURN(
       const Matrix logits,
-      Annotate(ComputeLogits(inputs, &executor), command.input));
+      Annotate(ComputeLogits(inputs, &executor), arguments.input));
   std::vector<OutputTensor> outputs = {
       {"logits",
        "F32",
        {inputs.ids.rows, inputs.ids.tokens, spec.vocab},
        Bytes(logits.values())}};
   std::vector<int64_t> greedy;
-  if (command.greedy > 0) {
+  if (arguments.greedy > 0) {
     OUNCE_ASSIGN_OR_RETURN(
-        greedy, Annotate(ComputeGreedy(inputs, command.greedy, &executor),
-                         command.input));
+        greedy, Annotate(ComputeGreedy(inputs, arguments.greedy, &executor),
+                         arguments.input));
     outputs.push_back({"greedy",
                        "I64",
-                       {1, command.greedy},
+                       {1, arguments.greedy},
                        Bytes(absl::MakeConstSpan(greedy))});
   }
-  OUNCE_RETURN_IF_ERROR(WriteSafetensors(command.output, outputs));
+  OUNCE_RETURN_IF_ERROR(WriteSafetensors(arguments.output, outputs));
   if (common.json) {
     Json::Object written;
     for (const OutputTensor& tensor : outputs) {
       written.Set(tensor.name,
                   Json::Array(tensor.shape.begin(), tensor.shape.end()));
     }
-    std::cout
-        << Json::Of({{"output", command.output}, {"tensors", written}}).Dump(1)
-        << "\n";
+    std::cout << Json::Of({{"output", arguments.output}, {"tensors", written}})
+                     .Dump(1)
+              << "\n";
   } else {
-    Remark(common, absl::StrCat("wrote ", command.output));
+    Remark(common, absl::StrCat("wrote ", arguments.output));
   }
   return kExitDone;
 }
 
+void Declare(CommandLine& line, LogitsArguments* arguments) {
+  line.Positional("MODEL", "Hugging Face folder or .oz file",
+                  &arguments->model);
+  line.Required(
+      "--input",
+      "Safetensors file with input_ids [rows, tokens] and, if padded, "
+      "attention_mask",
+      &arguments->input);
+  line.Required("--output",
+                "Safetensors file to write: logits [rows, tokens, vocab]",
+                &arguments->output);
+  line.Option(
+      "--greedy",
+      "Also write greedy [1, N]: the most probable continuation of row 0", 0,
+      kMaxCount, &arguments->greedy);
+}
+
 }  // namespace
 
-void AddLogitsCommand(CLI::App* app, Action* action) {
-  auto command = std::make_shared<LogitsCommand>();
-  CLI::App* sub = app->add_subcommand(
-      "logits", "Raw outputs for given ids, to compare implementations");
-  sub->add_option("MODEL", command->model, "Hugging Face folder or .oz file")
-      ->required();
-  sub->add_option("--input", command->input,
-                  "Safetensors file with input_ids [rows, tokens] and, if "
-                  "padded, attention_mask")
-      ->required();
-  sub->add_option("--output", command->output,
-                  "Safetensors file to write: logits [rows, tokens, vocab]")
-      ->required();
-  sub->add_option("--greedy", command->greedy,
-                  "Also write greedy [1, N]: the most probable continuation of "
-                  "row 0")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 30));
-  sub->callback([command, action] {
-    *action = [command](const CommonOptions& common) {
-      return Run(*command, common);
-    };
-  });
+Command LogitsCommand() {
+  return MakeCommand<LogitsArguments>(
+      "logits", "Raw outputs for given ids, to compare implementations",
+      Declare, Run);
 }
 
 }  // namespace ounce

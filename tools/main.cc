@@ -1,11 +1,13 @@
 // The `ounce` program: parses the command line and runs one command.
-#include <CLI/CLI.hpp>
 #include <cstdio>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "tools/command.h"
+#include "tools/command_line.h"
 
 namespace ounce {
 namespace {
@@ -16,7 +18,7 @@ constexpr char kDescription[] =
     "MODEL is a Hugging Face folder (config.json, model.safetensors) or an .oz "
     "file.";
 
-constexpr char kCommonOptions[] =
+constexpr char kCommonHelp[] =
     "Options of every command:\n"
     "  --json                      One JSON document on stdout\n"
     "  --quiet                     No progress and no remarks\n"
@@ -36,43 +38,37 @@ void PrintError(absl::string_view message) {
   std::fprintf(stderr, "%s\n", line.c_str());
 }
 
-void AddCommonOptions(CLI::App* app, CommonOptions* options) {
-  app->add_flag("--json", options->json, "One JSON document on stdout");
-  app->add_flag("--quiet", options->quiet, "No progress and no remarks");
-  app->add_option("--threads", options->threads,
-                  "Threads; default: the physical cores")
-      ->check(CLI::Range(1, 1024));
-  app->add_option("--isa", options->isa,
-                  "Instruction set: reference, avx2, avx512-vnni or native");
+void DeclareCommon(CommandLine& line, CommonOptions* options) {
+  line.Flag("--json", "One JSON document on stdout", &options->json);
+  line.Flag("--quiet", "No progress and no remarks", &options->quiet);
+  line.Option("--threads", "Threads; default: the physical cores", 1, 1024,
+              &options->threads);
+  line.Option("--isa",
+              "Instruction set: reference, avx2, avx512-vnni or native",
+              &options->isa);
 }
 
 int Main(int argc, char** argv) {
-  CLI::App app(kDescription, "ounce");
-  app.set_version_flag("--version", absl::StrCat("ounce ", ToolVersion()));
-  app.require_subcommand(1);
+  const std::vector<Command> commands = {
+      CompressCommand(), VerifyCommand(), RunCommand(),     InspectCommand(),
+      DiffCommand(),     LogitsCommand(), TokenizeCommand()};
   CommonOptions common;
-  AddCommonOptions(&app, &common);
-  Action action;
-  AddCompressCommand(&app, &action);
-  AddVerifyCommand(&app, &action);
-  AddRunCommand(&app, &action);
-  AddInspectCommand(&app, &action);
-  AddDiffCommand(&app, &action);
-  AddLogitsCommand(&app, &action);
-  AddTokenizeCommand(&app, &action);
-  for (CLI::App* command : app.get_subcommands({})) {
-    command->fallthrough();
-    command->footer(kCommonOptions);
+  ProgramSyntax syntax = {
+      "ounce",       kDescription,
+      ToolVersion(), [&](CommandLine& line) {
+                            DeclareCommon(line, &common); },
+      kCommonHelp,   {}};
+  for (const Command& command : commands) {
+    syntax.commands.push_back(command.syntax);
   }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& help) {
-    return app.exit(help);
-  } catch (const CLI::ParseError& error) {
-    PrintError(absl::StrCat(error.what(), "; see `ounce --help`"));
+  const absl::StatusOr<std::optional<size_t>> chosen =
+      ParseCommandLine(syntax, argc, argv);
+  if (!chosen.ok()) {
+    PrintError(chosen.status().message());
     return kExitUsage;
   }
-  const absl::StatusOr<ExitCode> code = action(common);
+  if (!chosen->has_value()) return kExitDone;
+  const absl::StatusOr<ExitCode> code = commands[**chosen].run(common);
   if (code.ok()) return *code;
   PrintError(code.status().message());
   return IsUsageError(code.status()) ? kExitUsage : kExitFailed;

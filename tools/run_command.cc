@@ -1,5 +1,4 @@
 // `ounce run`: a model continues a prompt.
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
 #include <iterator>
@@ -14,6 +13,7 @@
 #include "text/streaming_decoder.h"
 #include "text/tokenizer.h"
 #include "tools/command.h"
+#include "tools/command_line.h"
 #include "tools/loaded_model.h"
 #include "tools/stop_text.h"
 #include "tools/terminal.h"
@@ -23,7 +23,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct RunCommand {
+struct RunArguments {
   std::string model;
   std::string prompt;
   int64_t context = 0;  // 0: the model's limit.
@@ -58,18 +58,18 @@ double Rate(int64_t tokens, double seconds) {
   return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0;
 }
 
-std::string ReadPrompt(const RunCommand& command) {
-  if (command.prompt != "-") return command.prompt;
+std::string ReadPrompt(const RunArguments& arguments) {
+  if (arguments.prompt != "-") return arguments.prompt;
   return std::string(std::istreambuf_iterator<char>(std::cin), {});
 }
 
 // Generates and, when `stream` is set, prints the text as it becomes certain.
-absl::StatusOr<Outcome> Generate(const RunCommand& command,
+absl::StatusOr<Outcome> Generate(const RunArguments& arguments,
                                  const Tokenizer& tokenizer,
                                  absl::Span<const int32_t> prompt, bool stream,
                                  Executor* executor) {
   Outcome outcome;
-  StopText stop(command.stops);
+  StopText stop(arguments.stops);
   const auto emit = [&](const std::string& text) {
     outcome.text += text;
     if (stream) std::cout << text << std::flush;
@@ -81,7 +81,7 @@ absl::StatusOr<Outcome> Generate(const RunCommand& command,
   Clock::time_point first = start;
   OUNCE_ASSIGN_OR_RETURN(
       outcome.result,
-      ounce::Generate(executor, prompt, command.generate, [&](int32_t id) {
+      ounce::Generate(executor, prompt, arguments.generate, [&](int32_t id) {
         if (outcome.ids.empty()) first = Clock::now();
         outcome.ids.push_back(id);
         emit(stop.Push(decoder.Push(id)));
@@ -122,47 +122,47 @@ std::string Summary(const Outcome& outcome, int64_t prompt_tokens) {
 }
 
 // The longest sequence the run may reach.
-absl::StatusOr<int64_t> Capacity(const RunCommand& command,
+absl::StatusOr<int64_t> Capacity(const RunArguments& arguments,
                                  const ModelSpec& spec, int64_t prompt_tokens) {
-  if (command.context > spec.max_context) {
+  if (arguments.context > spec.max_context) {
     return UsageError(absl::InvalidArgumentError(
-        absl::StrCat("--context ", command.context, "; the model's limit is ",
+        absl::StrCat("--context ", arguments.context, "; the model's limit is ",
                      spec.max_context)));
   }
   const int64_t limit =
-      command.context > 0 ? command.context : spec.max_context;
+      arguments.context > 0 ? arguments.context : spec.max_context;
   if (prompt_tokens > limit) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the prompt has ", prompt_tokens, " tokens; the context holds ", limit,
         ": shorten it or raise --context"));
   }
-  return std::min(limit, prompt_tokens + command.generate.max_tokens);
+  return std::min(limit, prompt_tokens + arguments.generate.max_tokens);
 }
 
-absl::StatusOr<ExitCode> Run(const RunCommand& command,
+absl::StatusOr<ExitCode> Run(const RunArguments& arguments,
                              const CommonOptions& common) {
   OUNCE_RETURN_IF_ERROR(
-      UsageError(CheckSamplerOptions(command.generate.sampler)));
+      UsageError(CheckSamplerOptions(arguments.generate.sampler)));
   OUNCE_ASSIGN_OR_RETURN(const Engine engine, CreateEngine(common));
   OUNCE_ASSIGN_OR_RETURN(
       const LoadedModel model,
-      LoadModel(command.model, false, common, engine.pool.get()));
+      LoadModel(arguments.model, false, common, engine.pool.get()));
   OUNCE_ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer,
                          CreateTokenizer(model.file));
-  if (command.check && model.file.artifact != nullptr) {
+  if (arguments.check && model.file.artifact != nullptr) {
     OUNCE_RETURN_IF_ERROR(
-        Annotate(model.file.artifact->CheckHashes(nullptr), command.model));
+        Annotate(model.file.artifact->CheckHashes(nullptr), arguments.model));
   }
   OUNCE_ASSIGN_OR_RETURN(
       const std::vector<int32_t> prompt,
-      tokenizer->Encode(ReadPrompt(command), /*add_special_tokens=*/true));
+      tokenizer->Encode(ReadPrompt(arguments), /*add_special_tokens=*/true));
   const auto prompt_tokens = static_cast<int64_t>(prompt.size());
   OUNCE_ASSIGN_OR_RETURN(const int64_t capacity,
-                         Capacity(command, model.file.spec, prompt_tokens));
+                         Capacity(arguments, model.file.spec, prompt_tokens));
   Executor executor(model.weights, engine.context.get(), capacity);
   OUNCE_ASSIGN_OR_RETURN(
       const Outcome outcome,
-      Generate(command, *tokenizer, prompt, !common.json, &executor));
+      Generate(arguments, *tokenizer, prompt, !common.json, &executor));
   if (common.json) {
     std::cout << OutcomeJson(outcome, prompt_tokens).Dump(1) << "\n";
     return kExitDone;
@@ -176,50 +176,47 @@ absl::StatusOr<ExitCode> Run(const RunCommand& command,
   return kExitDone;
 }
 
-void AddOptions(CLI::App* sub, RunCommand* command) {
-  GenerateOptions& generate = command->generate;
+void Declare(CommandLine& line, RunArguments* arguments) {
+  GenerateOptions& generate = arguments->generate;
   SamplerOptions& sampler = generate.sampler;
-  sub->add_option("MODEL", command->model, "Hugging Face folder or .oz file")
-      ->required();
-  sub->add_option("-p,--prompt", command->prompt,
-                  "Text to continue; - reads it from stdin")
-      ->required();
-  sub->add_option("-n,--tokens", generate.max_tokens,
-                  "Tokens to generate at most; default 128")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 30));
-  sub->add_option(
-         "--context", command->context,
-         "Tokens of prompt and text together; default the model's limit")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 32));
-  sub->add_option("--stop", command->stops,
-                  "Stop before this text; may be given several times");
-  sub->add_flag("--ignore-eos", generate.ignore_stop_ids,
-                "Go on after the model's end of text");
-  sub->add_option("--temperature", sampler.temperature,
-                  "0 (default): always the most probable token");
-  sub->add_option("--top-k", sampler.top_k, "Keep the k most probable; 0: all");
-  sub->add_option("--top-p", sampler.top_p,
-                  "Keep the fewest tokens with this total probability; 1: all");
-  sub->add_option("--min-p", sampler.min_p,
-                  "Keep tokens above this share of the most probable one's");
-  sub->add_option("--repetition-penalty", sampler.repetition_penalty,
-                  "Above 1: tokens already seen become less probable");
-  sub->add_option("--seed", sampler.seed, "Of the random choice; default 0");
-  sub->add_flag("--check", command->check,
-                "Compare every weight's hash before running");
+  line.Positional("MODEL", "Hugging Face folder or .oz file",
+                  &arguments->model);
+  line.Required("-p,--prompt", "Text to continue; - reads it from stdin",
+                &arguments->prompt);
+  line.Option("-n,--tokens", "Tokens to generate at most; default 128", 0,
+              kMaxCount, &generate.max_tokens);
+  line.Option("--context",
+              "Tokens of prompt and text together; default the model's limit",
+              1, kMaxCount, &arguments->context);
+  line.Option("--stop", "Stop before this text; may be given several times",
+              &arguments->stops);
+  line.Flag("--ignore-eos", "Go on after the model's end of text",
+            &generate.ignore_stop_ids);
+  line.Option("--temperature", "0 (default): always the most probable token",
+              &sampler.temperature);
+  line.Option("--top-k", "Keep the k most probable; 0 (default): all", 0,
+              kMaxCount, &sampler.top_k);
+  line.Option(
+      "--top-p",
+      "Keep the fewest tokens with this total probability; 1 (default): "
+      "all",
+      &sampler.top_p);
+  line.Option("--min-p",
+              "Keep tokens above this share of the most probable one's; 0 "
+              "(default): all",
+              &sampler.min_p);
+  line.Option("--repetition-penalty",
+              "Above 1 (default): tokens already seen become less probable",
+              &sampler.repetition_penalty);
+  line.Option("--seed", "Of the random choice; default 0", &sampler.seed);
+  line.Flag("--check", "Compare every weight's hash before running",
+            &arguments->check);
 }
 
 }  // namespace
 
-void AddRunCommand(CLI::App* app, Action* action) {
-  auto command = std::make_shared<RunCommand>();
-  CLI::App* sub = app->add_subcommand("run", "Continue a prompt");
-  AddOptions(sub, command.get());
-  sub->callback([command, action] {
-    *action = [command](const CommonOptions& common) {
-      return Run(*command, common);
-    };
-  });
+Command RunCommand() {
+  return MakeCommand<RunArguments>("run", "Continue a prompt", Declare, Run);
 }
 
 }  // namespace ounce

@@ -25,11 +25,18 @@ size_t PartialMatch(absl::string_view text, absl::string_view stop) {
 std::string StopText::Push(absl::string_view text) {
   if (stopped_) return "";
   absl::StrAppend(&held_, text);
+  // Where the stop string begins that is complete first, and where it ends.
   size_t first = std::string::npos;
+  size_t end = std::string::npos;
   size_t keep = 0;
   for (const std::string& stop : stops_) {
-    if (!stop.empty()) first = std::min(first, held_.find(stop));
     keep = std::max(keep, PartialMatch(held_, stop));
+    const size_t found = stop.empty() ? std::string::npos : held_.find(stop);
+    if (found == std::string::npos) continue;
+    const size_t found_end = found + stop.size();
+    if (found_end > end || (found_end == end && found > first)) continue;
+    first = found;
+    end = found_end;
   }
   stopped_ = first != std::string::npos;
   const size_t shown = stopped_ ? first : held_.size() - keep;

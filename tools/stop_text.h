@@ -1,5 +1,6 @@
-// Ends a stream of text at the first of several stop strings, holding back only
-// what might still become one.
+// Ends a stream of text at the first of several stop strings to be complete,
+// holding back only what might still become one.  How the text is cut into
+// pieces changes nothing.
 #ifndef OUNCE_TOOLS_STOP_TEXT_H_
 #define OUNCE_TOOLS_STOP_TEXT_H_
 

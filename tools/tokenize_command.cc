@@ -1,5 +1,4 @@
 // `ounce tokenize`: text to ids and back, to compare with any other tokenizer.
-#include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
 
@@ -10,11 +9,12 @@
 #include "formats/model_file.h"
 #include "text/tokenizer.h"
 #include "tools/command.h"
+#include "tools/command_line.h"
 
 namespace ounce {
 namespace {
 
-struct TokenizeCommand {
+struct TokenizeArguments {
   std::string model;
 };
 
@@ -41,11 +41,12 @@ absl::StatusOr<Json> TokenizeLine(const Tokenizer& tokenizer,
        {"decoded_skip", tokenizer.Decode(ids, /*skip_special_tokens=*/true)}});
 }
 
-absl::StatusOr<ExitCode> Run(const TokenizeCommand& command) {
+absl::StatusOr<ExitCode> Run(const TokenizeArguments& arguments,
+                             const CommonOptions&) {
   OUNCE_ASSIGN_OR_RETURN(const TokenizerAsset asset,
-                         OpenTokenizer(command.model));
+                         OpenTokenizer(arguments.model));
   OUNCE_ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer,
-                         Annotate(Tokenizer::Create(asset), command.model));
+                         Annotate(Tokenizer::Create(asset), arguments.model));
   std::string line;
   int64_t number = 0;
   while (std::getline(std::cin, line)) {
@@ -59,19 +60,18 @@ absl::StatusOr<ExitCode> Run(const TokenizeCommand& command) {
   return kExitDone;
 }
 
+void Declare(CommandLine& line, TokenizeArguments* arguments) {
+  line.Positional("MODEL", "Folder with tokenizer.json, or .oz file",
+                  &arguments->model);
+}
+
 }  // namespace
 
-void AddTokenizeCommand(CLI::App* app, Action* action) {
-  auto command = std::make_shared<TokenizeCommand>();
-  CLI::App* sub = app->add_subcommand(
+Command TokenizeCommand() {
+  return MakeCommand<TokenizeArguments>(
       "tokenize",
-      "Read one JSON string a line, write its ids and their decoding");
-  sub->add_option("MODEL", command->model,
-                  "Folder with tokenizer.json, or .oz file")
-      ->required();
-  sub->callback([command, action] {
-    *action = [command](const CommonOptions&) { return Run(*command); };
-  });
+      "Read one JSON string a line, write its ids and their decoding", Declare,
+      Run);
 }
 
 }  // namespace ounce

@@ -1,5 +1,4 @@
 // `ounce verify`: the proof of loss.
-#include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
 
@@ -13,6 +12,7 @@
 #include "core/status_macros.h"
 #include "text/tokenizer.h"
 #include "tools/command.h"
+#include "tools/command_line.h"
 #include "tools/loaded_model.h"
 #include "tools/terminal.h"
 #include "verify/report.h"
@@ -27,7 +27,7 @@ constexpr int64_t kMaxTextBytes = int64_t{1} << 30;
 constexpr int64_t kDefaultContext = 256;
 constexpr int64_t kWorstTensorsShown = 5;
 
-struct VerifyCommand {
+struct VerifyArguments {
   std::string model;
   std::string against;
   std::string text;
@@ -56,14 +56,14 @@ absl::StatusOr<int64_t> ParseWindows(const std::string& windows) {
   return count;
 }
 
-absl::StatusOr<Subjects> LoadSubjects(const VerifyCommand& command,
+absl::StatusOr<Subjects> LoadSubjects(const VerifyArguments& arguments,
                                       const CommonOptions& common,
                                       ThreadPool* pool) {
   Subjects subjects;
   OUNCE_ASSIGN_OR_RETURN(subjects.model,
-                         LoadModel(command.model, false, common, pool));
+                         LoadModel(arguments.model, false, common, pool));
   OUNCE_ASSIGN_OR_RETURN(subjects.float_model,
-                         LoadModel(command.against, false, common, pool));
+                         LoadModel(arguments.against, false, common, pool));
   const ModelFile& file = subjects.model.file;
   if (file.artifact != nullptr) {
     ProgressBar bar("checking hashes", "bytes", common);
@@ -77,22 +77,22 @@ absl::StatusOr<Subjects> LoadSubjects(const VerifyCommand& command,
   return subjects;
 }
 
-absl::Status CompareText(const VerifyCommand& command, const Subjects& subjects,
-                         const CommonOptions& common, KernelContext* context,
-                         VerifyReport* report) {
+absl::Status CompareText(const VerifyArguments& arguments,
+                         const Subjects& subjects, const CommonOptions& common,
+                         KernelContext* context, VerifyReport* report) {
   OUNCE_ASSIGN_OR_RETURN(const std::string text,
-                         ReadSmallFile(command.text, kMaxTextBytes));
+                         ReadSmallFile(arguments.text, kMaxTextBytes));
   OUNCE_ASSIGN_OR_RETURN(
       const std::vector<int32_t> ids,
       Annotate(subjects.tokenizer->Encode(text, /*add_special_tokens=*/false),
-               command.text));
+               arguments.text));
   TextOptions options;
   options.context =
-      command.context > 0
-          ? command.context
+      arguments.context > 0
+          ? arguments.context
           : std::min(kDefaultContext, subjects.model.file.spec.max_context);
-  options.score_from = command.score_from;
-  OUNCE_ASSIGN_OR_RETURN(options.max_windows, ParseWindows(command.windows));
+  options.score_from = arguments.score_from;
+  OUNCE_ASSIGN_OR_RETURN(options.max_windows, ParseWindows(arguments.windows));
   ProgressBar bar("comparing", "windows", common);
   options.progress = bar.callback();
   report->text_sha256 = Sha256Hex(text);
@@ -102,25 +102,25 @@ absl::Status CompareText(const VerifyCommand& command, const Subjects& subjects,
       report->text,
       Annotate(CompareOnText(subjects.float_model.weights,
                              subjects.model.weights, ids, options, context),
-               command.text));
+               arguments.text));
   return absl::OkStatus();
 }
 
-absl::Status CompareTasks(const VerifyCommand& command,
+absl::Status CompareTasks(const VerifyArguments& arguments,
                           const Subjects& subjects, const CommonOptions& common,
                           KernelContext* context, VerifyReport* report) {
-  if (command.tasks.empty()) return absl::OkStatus();
+  if (arguments.tasks.empty()) return absl::OkStatus();
   OUNCE_ASSIGN_OR_RETURN(const std::string jsonl,
-                         ReadSmallFile(command.tasks, kMaxTextBytes));
+                         ReadSmallFile(arguments.tasks, kMaxTextBytes));
   OUNCE_ASSIGN_OR_RETURN(const std::vector<TaskItem> items,
-                         Annotate(ParseTasks(jsonl), command.tasks));
+                         Annotate(ParseTasks(jsonl), arguments.tasks));
   ProgressBar bar("choosing", "items", common);
   OUNCE_ASSIGN_OR_RETURN(
       TaskComparison comparison,
       Annotate(
           CompareOnTasks(subjects.float_model.weights, subjects.model.weights,
                          *subjects.tokenizer, items, bar.callback(), context),
-          command.tasks));
+          arguments.tasks));
   report->tasks = std::move(comparison.results);
   report->winners_float = std::move(comparison.winners_float);
   report->winners = std::move(comparison.winners);
@@ -201,45 +201,45 @@ void PrintGates(const VerifyReport& report) {
   if (!report.gates.empty()) std::cout << "\n";
 }
 
-absl::Status WriteProof(const VerifyCommand& command, const Json& json,
+absl::Status WriteProof(const VerifyArguments& arguments, const Json& json,
                         const CommonOptions& common) {
-  const std::string path = absl::StrCat(command.model, ".proof.json");
+  const std::string path = absl::StrCat(arguments.model, ".proof.json");
   OUNCE_RETURN_IF_ERROR(
       WriteFileAtomically(path, absl::StrCat(json.Dump(1), "\n")));
   Remark(common, absl::StrCat("wrote ", path));
   return absl::OkStatus();
 }
 
-absl::StatusOr<ExitCode> Run(const VerifyCommand& command,
+absl::StatusOr<ExitCode> Run(const VerifyArguments& arguments,
                              const CommonOptions& common) {
-  OUNCE_RETURN_IF_ERROR(ParseWindows(command.windows).status());
+  OUNCE_RETURN_IF_ERROR(ParseWindows(arguments.windows).status());
   OUNCE_ASSIGN_OR_RETURN(const Engine engine, CreateEngine(common));
   OUNCE_ASSIGN_OR_RETURN(const Subjects subjects,
-                         LoadSubjects(command, common, engine.pool.get()));
+                         LoadSubjects(arguments, common, engine.pool.get()));
   VerifyReport report;
-  report.checkpoint = command.against;
+  report.checkpoint = arguments.against;
   const ModelFile& file = subjects.model.file;
   if (file.artifact != nullptr) report.artifact_id = file.artifact->id().Hex();
   OUNCE_RETURN_IF_ERROR(
-      CompareText(command, subjects, common, engine.context.get(), &report));
+      CompareText(arguments, subjects, common, engine.context.get(), &report));
   OUNCE_RETURN_IF_ERROR(
-      CompareTasks(command, subjects, common, engine.context.get(), &report));
+      CompareTasks(arguments, subjects, common, engine.context.get(), &report));
   const ModelFile& float_file = subjects.float_model.file;
   OUNCE_ASSIGN_OR_RETURN(
       report.tensors,
       MeasureTensorErrors({float_file.bound, *float_file.source},
                           {file.bound, *file.source}, engine.pool.get(),
                           nullptr));
-  if (command.max_kl.has_value()) {
-    report.gates.push_back(MaxKlGate(report.text, *command.max_kl));
+  if (arguments.max_kl.has_value()) {
+    report.gates.push_back(MaxKlGate(report.text, *arguments.max_kl));
   }
-  if (command.max_ppl_increase.has_value()) {
+  if (arguments.max_ppl_increase.has_value()) {
     report.gates.push_back(
-        MaxPplIncreaseGate(report.text, *command.max_ppl_increase));
+        MaxPplIncreaseGate(report.text, *arguments.max_ppl_increase));
   }
   const Json json = ReportJson(report);
   if (file.artifact != nullptr) {
-    OUNCE_RETURN_IF_ERROR(WriteProof(command, json, common));
+    OUNCE_RETURN_IF_ERROR(WriteProof(arguments, json, common));
   }
   if (common.json) {
     std::cout << json.Dump(1) << "\n";
@@ -252,47 +252,39 @@ absl::StatusOr<ExitCode> Run(const VerifyCommand& command,
   return report.passed() ? kExitDone : kExitGateMissed;
 }
 
-void AddOptions(CLI::App* sub, VerifyCommand* command) {
-  sub->add_option("MODEL", command->model, "The compressed model (.oz)")
-      ->required();
-  sub->add_option("--against", command->against,
-                  "The float checkpoint it was made from")
-      ->required();
-  sub->add_option("--text", command->text,
-                  "A text file that neither model was trained or calibrated on")
-      ->required();
-  sub->add_option("--tasks", command->tasks,
-                  "Multiple-choice items, one JSON object a line: prompt, "
-                  "choices, answer, task");
-  sub->add_option("--context", command->context,
-                  "Tokens of a window; default 256 or the model's limit")
-      ->check(CLI::Range(int64_t{2}, int64_t{1} << 30));
-  sub->add_option("--score-from", command->score_from,
-                  "First token of a window that is scored; default 1")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 30));
-  sub->add_option("--windows", command->windows,
-                  "\"all\" (default) or the first N");
-  sub->add_option("--max-kl", command->max_kl,
-                  "Gate: the upper end of the mean KL's interval, nats")
-      ->check(CLI::NonNegativeNumber);
-  sub->add_option("--max-ppl-increase", command->max_ppl_increase,
-                  "Gate: the upper end of the perplexity ratio's interval less "
-                  "1; 0.01 is 1 %")
-      ->check(CLI::NonNegativeNumber);
+void Declare(CommandLine& line, VerifyArguments* arguments) {
+  line.Positional("MODEL", "The compressed model (.oz)", &arguments->model);
+  line.Required("--against", "The float checkpoint it was made from",
+                &arguments->against);
+  line.Required("--text",
+                "A text file that neither model was trained or calibrated on",
+                &arguments->text);
+  line.Option("--tasks",
+              "Multiple-choice items, one JSON object a line: prompt, choices, "
+              "answer, task",
+              &arguments->tasks);
+  line.Option("--context",
+              "Tokens of a window; default 256 or the model's limit", 2,
+              kMaxCount, &arguments->context);
+  line.Option("--score-from",
+              "First token of a window that is scored; default 1", 1, kMaxCount,
+              &arguments->score_from);
+  line.Option("--windows", "\"all\" (default) or the first N",
+              &arguments->windows);
+  line.Option("--max-kl", "Gate: the upper end of the mean KL's interval, nats",
+              &arguments->max_kl);
+  line.Option("--max-ppl-increase",
+              "Gate: the upper end of the perplexity ratio's interval less 1; "
+              "0.01 is 1 %",
+              &arguments->max_ppl_increase);
 }
 
 }  // namespace
 
-void AddVerifyCommand(CLI::App* app, Action* action) {
-  auto command = std::make_shared<VerifyCommand>();
-  CLI::App* sub = app->add_subcommand(
-      "verify", "Measure what compression cost, with confidence intervals");
-  AddOptions(sub, command.get());
-  sub->callback([command, action] {
-    *action = [command](const CommonOptions& common) {
-      return Run(*command, common);
-    };
-  });
+Command VerifyCommand() {
+  return MakeCommand<VerifyArguments>(
+      "verify", "Measure what compression cost, with confidence intervals",
+      Declare, Run);
 }
 
 }  // namespace ounce

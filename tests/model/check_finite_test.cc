@@ -87,8 +87,8 @@ TEST_P(CheckFiniteTest, LargestSmallestAndNegativeZeroAreFinite) {
 INSTANTIATE_TEST_SUITE_P(Codecs, CheckFiniteTest,
                          ::testing::Values(Codec::kF32, Codec::kF16,
                                            Codec::kBF16),
-                         [](const ::testing::TestParamInfo<Codec>& info) {
-                           return std::string(GetCodecInfo(info.param).name);
+                         [](const ::testing::TestParamInfo<Codec>& test) {
+                           return std::string(GetCodecInfo(test.param).name);
                          });
 
 TEST(CheckFiniteOfPackedTest, PackedTensorsPass) {

@@ -1,6 +1,5 @@
 #include "prune/magnitude.h"
 
-#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "core/random.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/prune/prune_by_sorting.h"
 #include "tests/util/gaussian.h"
 
 namespace ounce {
@@ -111,19 +111,6 @@ TEST(MagnitudePrunerTest, LeavesWhatLiesBetweenTheRowsOfAView) {
   EXPECT_THAT(memory, ElementsAre(0, 8, 100, 0, 9, 100));
 }
 
-// The plain reference: a stable sort of all weights by magnitude.
-std::vector<float> SortBased(double sparsity, std::vector<float> weights) {
-  std::vector<size_t> order(weights.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return std::abs(weights[a]) < std::abs(weights[b]);
-  });
-  const auto count = static_cast<size_t>(
-      std::llround(sparsity * static_cast<double>(weights.size())));
-  for (size_t i = 0; i < count; ++i) weights[order[i]] = 0.0f;
-  return weights;
-}
-
 // Three tensors of 700, 1 and 4096 weights, cut into panels, under one
 // threshold.
 void ExpectEqualsSortBased(double sparsity, const std::vector<float>& weights) {
@@ -146,7 +133,9 @@ void ExpectEqualsSortBased(double sparsity, const std::vector<float>& weights) {
   for (const Matrix& panel : panels) {
     result.insert(result.end(), panel.values().begin(), panel.values().end());
   }
-  EXPECT_EQ(result, SortBased(sparsity, weights)) << sparsity;
+  std::vector<float> expected = weights;
+  PruneBySorting(sparsity, &expected);
+  EXPECT_EQ(result, expected) << sparsity;
 }
 
 TEST(MagnitudePrunerTest, EqualsSortingOnNormalWeightsOfSeveralTensors) {

@@ -64,8 +64,8 @@ INSTANTIATE_TEST_SUITE_P(Codecs, ExecutorThreadsTest,
                                            Codec::kBF16, Codec::kInt8,
                                            Codec::kInt4,
                                            Codec::kInt4Asymmetric),
-                         [](const ::testing::TestParamInfo<Codec>& info) {
-                           std::string name(GetCodecInfo(info.param).name);
+                         [](const ::testing::TestParamInfo<Codec>& test) {
+                           std::string name(GetCodecInfo(test.param).name);
                            std::erase(name, '-');
                            return name;
                          });

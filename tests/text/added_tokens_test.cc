@@ -143,8 +143,9 @@ TEST(AddedTokensTest, MalformedTokensAreErrors) {
       {"[1]", "[0]: \"content\""},
       {R"([{"content": "a"}, {"content": 2}])", "[1]: \"content\""},
       {R"([{"content": "a", "lstrip": "no"}])", "\"lstrip\""},
-      {R"([{"content": "a", "id": -1}])", "the id of \"a\" is -1"},
-      {R"([{"content": "a", "id": 4294967296}])", "the id of \"a\""},
+      {R"([{"content": "a", "id": -1}])", "\"a\": the id is -1"},
+      {R"([{"content": "a", "id": 4294967296}])",
+       "\"a\": the id is 4294967296"},
   };
   for (const auto& [array, message] : kBad) {
     EXPECT_THAT(Parse(array), StatusIs(absl::StatusCode::kInvalidArgument,

@@ -64,7 +64,7 @@ TEST(PostProcessorTest, MalformedTemplatesAreErrors) {
       {R"({"single": [{"SpecialToken": {}}]})", "\"id\" is missing"},
       {R"({"single": [{"SpecialToken": {"id": "x"}}],
            "special_tokens": {"x": {"ids": [-4]}}})",
-       "the id of \"x\" is -4"},
+       "\"x\": the id is -4"},
   };
   for (const auto& [config, message] : kBad) {
     EXPECT_THAT(

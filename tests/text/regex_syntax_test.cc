@@ -93,7 +93,7 @@ TEST(RegexSyntaxTest, BrokenPatternsAreErrors) {
       {"\\p{L", "needs a name"},
       {"\\u12", "four hexadecimal digits"},
       {"\\u12G4", "four hexadecimal digits"},
-      {"[[:nosuch:]]", "there is no class [:nosuch:]"},
+      {"[[:nosuch:]]", "there is no POSIX class \"nosuch\""},
   };
   for (const auto& [pattern, message] : kBroken) {
     EXPECT_THAT(

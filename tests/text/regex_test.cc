@@ -60,7 +60,7 @@ TEST(RegexTest, NulIsMatchedLikeAnyCharacter) {
 }
 
 TEST(RegexTest, PatternErrorsNameThePattern) {
-  for (const char* pattern : {"(", "a**b(", "\\p{NoSuch}", "[z-a]", "(?<n"}) {
+  for (const char* pattern : {"(", "a**b(", "[z-a]", "(?<n"}) {
     EXPECT_THAT(
         Regex::Compile(pattern),
         StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(pattern)))

@@ -1,0 +1,157 @@
+#include "compress/recipe.h"
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/util/status_matchers.h"
+#include "tests/util/temp_folder.h"
+
+namespace ounce {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+
+// What quantising does to `name`: "float", "int8", "int4 g32" ...
+std::string CodecOf(const Recipe& recipe, const std::string& name) {
+  const QuantizeRule* rule = MatchRule(recipe.quantize, name);
+  if (rule == nullptr || rule->method == nullptr) return "float";
+  switch (rule->options.codec) {
+    case Codec::kInt8:
+      return "int8";
+    case Codec::kInt4:
+      return "int4 g" + std::to_string(rule->options.group_size);
+    default:
+      return "other";
+  }
+}
+
+TEST(BuiltInRecipeTest, EachParses) {
+  EXPECT_THAT(BuiltInRecipeNames(), ElementsAre("float", "int8", "int4"));
+  for (const std::string& name : BuiltInRecipeNames()) {
+    EXPECT_OK(ParseRecipe(BuiltInRecipe(name)));
+  }
+  EXPECT_EQ(BuiltInRecipe("int3"), "");
+}
+
+TEST(BuiltInRecipeTest, DoesWhatItsNameSays) {
+  const std::string up = "model.layers.0.mlp.up_proj.weight";
+  ASSERT_OK_AND_ASSIGN(const Recipe none, LoadRecipe("float"));
+  EXPECT_EQ(CodecOf(none, up), "float");
+  ASSERT_OK_AND_ASSIGN(const Recipe int8, LoadRecipe("int8"));
+  EXPECT_EQ(CodecOf(int8, up), "int8");
+  EXPECT_EQ(CodecOf(int8, "lm_head.weight"), "int8");
+  ASSERT_OK_AND_ASSIGN(const Recipe int4, LoadRecipe("int4"));
+  EXPECT_EQ(CodecOf(int4, up), "int4 g32");
+  EXPECT_EQ(CodecOf(int4, "lm_head.weight"), "int8");
+  EXPECT_EQ(CodecOf(int4, "model.embed_tokens.weight"), "int8");
+}
+
+TEST(LoadRecipeTest, ReadsAFile) {
+  const TempFolder folder;
+  folder.Write("mine.yaml", "quantize:\n  - {tensors: '*', codec: int8}\n");
+  ASSERT_OK_AND_ASSIGN(const Recipe recipe,
+                       LoadRecipe(folder.Path("mine.yaml")));
+  EXPECT_EQ(CodecOf(recipe, "x"), "int8");
+}
+
+TEST(LoadRecipeTest, NamesTheFileThatIsWrong) {
+  const TempFolder folder;
+  folder.Write("mine.yaml", "quantize:\n  - {tensors: '*', codec: int5}\n");
+  EXPECT_THAT(
+      LoadRecipe(folder.Path("mine.yaml")),
+      StatusIs(kInvalid, AllOf(HasSubstr("mine.yaml"), HasSubstr("line 2"),
+                               HasSubstr("int5"))));
+}
+
+TEST(LoadRecipeTest, ListsTheBuiltInsWhenThereIsNoSuchRecipe) {
+  EXPECT_THAT(
+      LoadRecipe("int3"),
+      StatusIs(kInvalid, HasSubstr("'int3' is neither a file nor built in; "
+                                   "built in are float, int8, int4")));
+}
+
+TEST(MatchRuleTest, FirstRuleWithAMatchingPatternWins) {
+  ASSERT_OK_AND_ASSIGN(const Recipe recipe, ParseRecipe(R"(
+quantize:
+  - {tensors: [lm_head.weight, "*.v_proj.*"], codec: float}
+  - {tensors: "*_proj.*", codec: int4, group_size: 64}
+  - {tensors: "*", codec: int8}
+)"));
+  EXPECT_EQ(MatchRule(recipe.quantize, "lm_head.weight"), &recipe.quantize[0]);
+  EXPECT_EQ(MatchRule(recipe.quantize, "a.v_proj.weight"), &recipe.quantize[0]);
+  EXPECT_EQ(MatchRule(recipe.quantize, "a.k_proj.weight"), &recipe.quantize[1]);
+  EXPECT_EQ(MatchRule(recipe.quantize, "anything"), &recipe.quantize[2]);
+  EXPECT_EQ(MatchRule(recipe.prune, "anything"), nullptr);
+}
+
+TEST(RecipeYamlTest, WritesEveryDefaultOut) {
+  ASSERT_OK_AND_ASSIGN(const Recipe recipe, ParseRecipe(R"(
+prune:
+  - {tensors: "*", sparsity: 0.5}
+quantize:
+  - {tensors: a, codec: int4}
+  - {tensors: [b, c], codec: int8}
+  - {tensors: d, codec: float}
+)"));
+  EXPECT_EQ(RecipeYaml(recipe), R"(prune:
+  - tensors: ['*']
+    method: magnitude
+    scope: tensor
+    sparsity: 0.5
+quantize:
+  - tensors: ['a']
+    codec: int4
+    method: round_to_nearest
+    group_size: 32
+    symmetric: true
+    scale: absmax
+  - tensors: ['b', 'c']
+    codec: int8
+    method: round_to_nearest
+    scale: absmax
+  - tensors: ['d']
+    codec: float
+)");
+}
+
+// Written, read and written again; every field survives.
+TEST(RecipeYamlTest, GivesTheRecipeAgainWhenParsed) {
+  for (const std::string yaml :
+       {"prune: [{tensors: [x, \"it's\", '\\', ' a: b #c', '- d', '*?'], "
+        "sparsity: 0.123456789012345, scope: global}]",
+        "quantize: [{tensors: 'ü*', codec: int4, group_size: 128, "
+        "symmetric: false, scale: least_squares}]",
+        "quantize: []", "{}"}) {
+    ASSERT_OK_AND_ASSIGN(const Recipe recipe, ParseRecipe(yaml));
+    const std::string text = RecipeYaml(recipe);
+    ASSERT_OK_AND_ASSIGN(const Recipe again, ParseRecipe(text));
+    EXPECT_EQ(RecipeYaml(again), text);
+    ASSERT_EQ(again.prune.size(), recipe.prune.size());
+    for (size_t i = 0; i < recipe.prune.size(); ++i) {
+      EXPECT_EQ(again.prune[i].tensors, recipe.prune[i].tensors);
+      EXPECT_EQ(again.prune[i].method, recipe.prune[i].method);
+      EXPECT_EQ(again.prune[i].global, recipe.prune[i].global);
+      EXPECT_EQ(again.prune[i].sparsity, recipe.prune[i].sparsity);
+    }
+    ASSERT_EQ(again.quantize.size(), recipe.quantize.size());
+    for (size_t i = 0; i < recipe.quantize.size(); ++i) {
+      EXPECT_EQ(again.quantize[i].tensors, recipe.quantize[i].tensors);
+      EXPECT_EQ(again.quantize[i].method, recipe.quantize[i].method);
+      EXPECT_EQ(again.quantize[i].options.codec,
+                recipe.quantize[i].options.codec);
+      EXPECT_EQ(again.quantize[i].options.group_size,
+                recipe.quantize[i].options.group_size);
+      EXPECT_EQ(again.quantize[i].options.scale,
+                recipe.quantize[i].options.scale);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ounce

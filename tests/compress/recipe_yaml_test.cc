@@ -1,0 +1,173 @@
+// ParseRecipe() of compress/recipe.h.
+#include <string>
+
+#include "absl/status/status.h"
+#include "compress/recipe.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/util/status_matchers.h"
+
+namespace ounce {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+void ExpectError(const std::string& yaml, const std::string& where,
+                 const std::string& words) {
+  EXPECT_THAT(ParseRecipe(yaml),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr(where), HasSubstr(words))))
+      << yaml;
+}
+
+// A recipe whose one quantise rule, on line 3, has these members.
+std::string Quantize(const std::string& members) {
+  return "\nquantize:\n  - {" + members + "}\n";
+}
+std::string Prune(const std::string& members) {
+  return "\nprune:\n  - {" + members + "}\n";
+}
+
+TEST(ParseRecipeTest, ReadsEveryKey) {
+  ASSERT_OK_AND_ASSIGN(const Recipe recipe, ParseRecipe(R"(# A comment.
+prune:
+  - tensors: "*.mlp.*"
+    method: magnitude
+    scope: global
+    sparsity: 0.25
+quantize:
+  - tensors: [lm_head.weight, model.embed_tokens.weight]
+    codec: int8
+    method: round_to_nearest
+    scale: least_squares
+  - tensors: "*"
+    codec: int4
+    group_size: 128
+    symmetric: false
+)"));
+  ASSERT_EQ(recipe.prune.size(), 1u);
+  EXPECT_THAT(recipe.prune[0].tensors, ElementsAre("*.mlp.*"));
+  EXPECT_EQ(recipe.prune[0].method->name, "magnitude");
+  EXPECT_TRUE(recipe.prune[0].global);
+  EXPECT_EQ(recipe.prune[0].sparsity, 0.25);
+  ASSERT_EQ(recipe.quantize.size(), 2u);
+  const QuantizeRule& head = recipe.quantize[0];
+  EXPECT_THAT(head.tensors,
+              ElementsAre("lm_head.weight", "model.embed_tokens.weight"));
+  EXPECT_EQ(head.method->name, "round_to_nearest");
+  EXPECT_EQ(head.options.codec, Codec::kInt8);
+  EXPECT_EQ(head.options.group_size, 0);
+  EXPECT_EQ(head.options.scale, ScaleMethod::kLeastSquares);
+  const QuantizeRule& rest = recipe.quantize[1];
+  EXPECT_EQ(rest.options.codec, Codec::kInt4Asymmetric);
+  EXPECT_EQ(rest.options.group_size, 128);
+  EXPECT_EQ(rest.options.scale, ScaleMethod::kAbsMax);
+}
+
+TEST(ParseRecipeTest, EmptyMappingDoesNothing) {
+  ASSERT_OK_AND_ASSIGN(const Recipe recipe, ParseRecipe("{}"));
+  EXPECT_THAT(recipe.prune, IsEmpty());
+  EXPECT_THAT(recipe.quantize, IsEmpty());
+}
+
+TEST(ParseRecipeTest, Int4DefaultsToSymmetricGroupsOf32) {
+  ASSERT_OK_AND_ASSIGN(const Recipe recipe,
+                       ParseRecipe(Quantize("tensors: '*', codec: int4")));
+  EXPECT_EQ(recipe.quantize[0].options.codec, Codec::kInt4);
+  EXPECT_EQ(recipe.quantize[0].options.group_size, 32);
+}
+
+TEST(ParseRecipeTest, SaysWhereTheYamlBreaks) {
+  ExpectError("quantize:\n  - tensors: \"*\n", "line ", "quote");
+  ExpectError("a: b: c", "line 1", "mapping");
+  ExpectError("quantize: [{]", "line 1", "");
+}
+
+TEST(ParseRecipeTest, RefusesWhatIsNoMapping) {
+  ExpectError("", "", "a recipe is no mapping; expected keys: prune, quantize");
+  ExpectError("- int4", "line 1", "a recipe is no mapping");
+  ExpectError("int4", "line 1", "a recipe is no mapping");
+  ExpectError("quantize:\n  - int4\n", "line 2",
+              "a quantize rule is no mapping");
+  ExpectError("quantize: {tensors: '*'}", "line 1", "expected a list of rules");
+  ExpectError("prune:\n", "line 1", "expected a list of rules");
+}
+
+TEST(ParseRecipeTest, RefusesUnknownKeysAndListsTheKnown) {
+  ExpectError("quantise: []", "line 1",
+              "unknown key \"quantise\" in a recipe; expected prune, quantize");
+  ExpectError(Quantize("tensors: '*', codec: int4, bits: 4"), "line 3",
+              "unknown key \"bits\" in a quantize rule; expected codec, "
+              "group_size, method, scale, symmetric, tensors");
+  ExpectError(Prune("tensors: '*', sparsity: 0.5, amount: 1"), "line 3",
+              "unknown key \"amount\" in a prune rule");
+  ExpectError("{[1, 2]: 3}", "line 1", "unknown key");
+}
+
+TEST(ParseRecipeTest, RefusesAKeyGivenTwice) {
+  ExpectError("quantize: []\nquantize: []\n", "line 2",
+              "key \"quantize\" is given twice");
+  ExpectError(Quantize("tensors: a, codec: int8, codec: int4"), "line 3",
+              "key \"codec\" is given twice");
+}
+
+TEST(ParseRecipeTest, RefusesCodecsItDoesNotHave) {
+  ExpectError(Quantize("tensors: '*', codec: int5"), "line 3",
+              "codec \"int5\"; expected float, int8 or int4");
+  ExpectError(Quantize("tensors: '*'"), "line 3",
+              "codec \"\"; expected float, int8 or int4");
+  ExpectError(Quantize("tensors: '*', codec: [int4]"), "line 3",
+              "\"codec\": expected float, int8 or int4");
+}
+
+TEST(ParseRecipeTest, RefusesOptionsThatTheCodecDoesNotTake) {
+  ExpectError(Quantize("tensors: '*', codec: int8, group_size: 32"), "line 3",
+              "codec int8 takes no \"group_size\"");
+  ExpectError(Quantize("tensors: '*', codec: float, symmetric: true"), "line 3",
+              "codec float takes no \"group_size\" and no \"symmetric\"");
+  ExpectError(Quantize("tensors: '*', codec: float, scale: absmax"), "line 3",
+              "codec float takes no \"method\" and no \"scale\"");
+}
+
+TEST(ParseRecipeTest, RefusesValuesOutOfRange) {
+  ExpectError(Quantize("tensors: '*', codec: int4, group_size: 48"), "line 3",
+              "group_size 48; expected 32, 64 or 128");
+  ExpectError(Quantize("tensors: '*', codec: int4, group_size: 0"), "line 3",
+              "group_size 0; expected 32, 64 or 128");
+  ExpectError(Quantize("tensors: '*', codec: int4, group_size: large"),
+              "line 3", "\"group_size\": expected 32, 64 or 128");
+  ExpectError(Quantize("tensors: '*', codec: int4, symmetric: 3"), "line 3",
+              "\"symmetric\": expected true or false");
+  ExpectError(Quantize("tensors: '*', codec: int4, scale: mse"), "line 3",
+              "scale \"mse\"; expected absmax or least_squares");
+  ExpectError(Quantize("tensors: '*', codec: int4, method: gtpq"), "line 3",
+              "quantisation method \"gtpq\"; expected one of");
+  for (const std::string sparsity : {"1", "1.5", "-0.1", ".nan", ".inf"}) {
+    ExpectError(Prune("tensors: '*', sparsity: " + sparsity), "line 3",
+                "\"sparsity\": expected a number from 0 to below 1");
+  }
+  ExpectError(Prune("tensors: '*', sparsity: half"), "line 3",
+              "\"sparsity\": expected a number from 0 to below 1");
+  ExpectError(Prune("tensors: '*'"), "line 3", "\"sparsity\"");
+  ExpectError(Prune("tensors: '*', sparsity: 0.5, scope: layer"), "line 3",
+              "scope \"layer\"; expected tensor or global");
+  ExpectError(Prune("tensors: '*', sparsity: 0.5, method: random"), "line 3",
+              "pruning method \"random\"; expected one of magnitude");
+}
+
+TEST(ParseRecipeTest, RefusesRulesWithoutPatterns) {
+  ExpectError(Quantize("codec: int8"), "line 3",
+              "\"tensors\": expected a name pattern or a list of them");
+  ExpectError(Quantize("tensors: [], codec: int8"), "line 3",
+              "\"tensors\": expected a name pattern");
+  ExpectError(Quantize("tensors: {a: b}, codec: int8"), "line 3",
+              "\"tensors\": expected a name pattern");
+  ExpectError(Quantize("tensors: [a, [b]], codec: int8"), "line 3",
+              "a pattern must be text");
+}
+
+}  // namespace
+}  // namespace ounce

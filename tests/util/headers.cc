@@ -1,0 +1,1 @@
+// Compiled only for the headers that every test shares.
