@@ -15,7 +15,7 @@ namespace ounce {
 enum class Isa {
   kReference,   // Plain C++: defines what every other must compute.
   kAvx2,        // x86-64 with AVX2 and FMA.
-  kAvx512Vnni,  // x86-64 with AVX-512 (F, BW, DQ, VL) and VNNI.
+  kAvx512Vnni,  // x86-64 with AVX-512 and VNNI, as of Ice Lake and Zen 4.
 };
 
 // "reference", "avx2", "avx512-vnni".
