@@ -158,7 +158,9 @@ class BpeEncoder : public WordEncoder {
     if (model_.settings().byte_fallback && AddBytes(token)) {
       return absl::OkStatus();
     }
-    if (!model_.unk_id().has_value()) return NotInVocabulary(character);
+    // As the reference: without an unknown token the character is dropped.
+    if (!model_.settings().unk_token.has_value()) return absl::OkStatus();
+    if (!model_.unk_id().has_value()) return LacksUnkToken(character);
     if (!model_.settings().fuse_unk) FlushUnk();
     pending_unk_ = true;
     return absl::OkStatus();
@@ -190,13 +192,10 @@ class BpeEncoder : public WordEncoder {
     pending_unk_ = false;
   }
 
-  absl::Status NotInVocabulary(absl::string_view character) const {
-    const auto& unk_token = model_.settings().unk_token;
+  absl::Status LacksUnkToken(absl::string_view character) const {
     return absl::InvalidArgumentError(absl::StrCat(
-        "the vocabulary has no token for ", Quote(character), " and ",
-        unk_token.has_value()
-            ? absl::StrCat("lacks the unknown token ", Quote(*unk_token))
-            : "the model names no unknown token",
+        "the vocabulary has no token for ", Quote(character),
+        " and lacks the unknown token ", Quote(*model_.settings().unk_token),
         "; remove the character from the text"));
   }
 
