@@ -30,6 +30,7 @@ function(ounce_test path)
   endif()
   target_link_libraries(${target} PRIVATE ounce_test_util ounce_warnings
                                           GTest::gmock_main ${arg_DEPS})
+  target_compile_options(${target} PRIVATE -O1)
   target_precompile_headers(${target} REUSE_FROM ounce_test_headers)
   gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS "${layer};${arg_LABELS}" TIMEOUT 600)
