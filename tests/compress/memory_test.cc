@@ -80,11 +80,13 @@ void ExpectMemoryDoesNotGrow(const std::string& recipe) {
   const int64_t eight = PeakBytes(8, recipe);
   const int64_t sixteen = PeakBytes(16, recipe);
   ASSERT_GT(eight, 0);
-  // 78 MB more of weights; 5 % are some 3 MB.
+  // 78 MB more of weights come from 72 tensors more, whose names and numbers
+  // take some 0.3 MB; 5 % are 1 MB.
   EXPECT_LT(static_cast<double>(sixteen), 1.05 * static_cast<double>(eight))
       << eight << " and " << sixteen << " bytes";
-  // And the smaller model itself was not held, whose weights are 82 MB.
-  EXPECT_LT(eight, 80'000'000);
+  // And the smaller model itself, of 82 MB, was held in no form: the program
+  // and two panels of 4 MiB are about 20 MB.
+  EXPECT_LT(eight, 40'000'000);
 }
 
 TEST(CompressMemoryTest, PeakDoesNotGrowWithTheLayers) {
