@@ -84,7 +84,7 @@ TEST(DecoderTest, EmptySequencePassesTokensOn) {
 }
 
 TEST(DecoderTest, ReplaceThatGivesUpKeepsTheToken) {
-  const std::string token = std::string(64, 'a') + "b";
+  const std::string token = std::string(64, 'a').append("b");
   EXPECT_EQ(
       Decoded(&ParseReplaceDecoder,
               R"({"pattern": {"Regex": "(a+)+$"}, "content": ""})", {token}),

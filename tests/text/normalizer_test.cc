@@ -90,7 +90,7 @@ TEST(NormalizerTest, AnExpressionThatGivesUpIsAnError) {
       ParseOrDie(R"({"pattern": {"Regex": "(a+)+$"}, "content": ""})"));
   ASSERT_THAT(normalizer, IsOk());
   EXPECT_THAT(
-      (*normalizer)->Normalize(std::string(64, 'a') + "b"),
+      (*normalizer)->Normalize(std::string(64, 'a').append("b")),
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("gave up")));
 }
 
