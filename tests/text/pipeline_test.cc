@@ -100,7 +100,8 @@ TEST(PipelineTest, VocabularyIncludesAddedTokens) {
 
 TEST(PipelineTest, ErrorsSayWhatWasBeingDone) {
   const auto tokenizer =
-      Load(R"("model": {"type": "BPE", "vocab": {"a": 0}, "merges": []})");
+      Load(R"("model": {"type": "BPE", "vocab": {"a": 0}, "merges": [],
+               "unk_token": "?"})");
   EXPECT_THAT(tokenizer->Encode("ab", false),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("encoding text: the vocabulary has no token "
