@@ -105,8 +105,10 @@ class Pipeline {
           return writer_.AppendBytes(packed);
         }));
     OUNCE_RETURN_IF_ERROR(writer_.EndTensor(stats.snr_db(), stats.sparsity()));
-    report->tensors.push_back({row.tensor->slot.name, stats.snr_db(),
-                               stats.sparsity(), stats.tiny_scales});
+    report->tensors.push_back(
+        {row.tensor->slot.name, stats.snr_db(),
+         static_cast<double>(stats.pruned) / static_cast<double>(stats.weights),
+         stats.sparsity(), stats.tiny_scales});
     return absl::OkStatus();
   }
 

@@ -29,6 +29,9 @@ struct CompressReport {
   struct Tensor {
     std::string name;
     double snr_db = 0.0;
+    // Shares of weights that are 0 after pruning, and as stored: rounding to
+    // codes adds some.
+    double pruned = 0.0;
     double sparsity = 0.0;
     int64_t tiny_scales = 0;
   };

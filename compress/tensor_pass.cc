@@ -85,6 +85,7 @@ void Measure(MatrixView<const float> rows, const QuantizedMatrix& codes,
 
 void Add(const TensorStats& part, TensorStats* sum) {
   sum->error_sum += part.error_sum;
+  sum->pruned += part.pruned;
   sum->zeros += part.zeros;
   sum->weights += part.weights;
   sum->tiny_scales += part.tiny_scales;
@@ -187,9 +188,10 @@ void TensorPass::RunBlock(const TensorPlan& plan, int64_t block) {
                  codec.packed_bytes(first, panel_.cols(), plan.group_size);
   TensorStats& stats = block_stats_[static_cast<size_t>(block)];
   stats.weights = rows.rows * rows.cols;
+  stats.pruned = std::count(rows.data, rows.data + stats.weights, 0.0f);
   if (plan.quantize == nullptr) {
     PackDense(plan.codec, rows.data, stats.weights, out);
-    stats.zeros = std::count(rows.data, rows.data + stats.weights, 0.0f);
+    stats.zeros = stats.pruned;
     return;
   }
   const absl::StatusOr<QuantizeResult> result =

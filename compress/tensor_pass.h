@@ -18,6 +18,7 @@ namespace ounce {
 struct TensorStats {
   double square_sum = 0.0;  // Of the original weights.
   double error_sum = 0.0;   // Of squared differences to what is stored.
+  int64_t pruned = 0;       // Weights that are 0 after pruning.
   int64_t zeros = 0;        // Stored weights that are exactly 0.
   int64_t weights = 0;
   int64_t tiny_scales = 0;  // See QuantizeResult.

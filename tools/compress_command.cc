@@ -102,6 +102,7 @@ Json ResultJson(const CompressReport& report, const Plan& plan,
                                 {"bits", BitsOf(row)},
                                 {"bytes", row.bytes},
                                 {"snr_db", tensor.snr_db},
+                                {"pruned", tensor.pruned},
                                 {"sparsity", tensor.sparsity}}));
   }
   return Json::Of({{"artifact", Json::Of({{"id", report.artifact_id.Hex()}})},
@@ -118,12 +119,14 @@ Json ResultJson(const CompressReport& report, const Plan& plan,
 
 // What pruning reached, tensor by tensor; empty without pruning.
 std::string SparsityTable(const CompressReport& report, const Plan& plan) {
-  std::vector<std::vector<std::string>> rows = {{"pruned tensor", "sparsity"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"pruned tensor", "pruned", "zero as stored"}};
   for (size_t i = 0; i < report.tensors.size(); ++i) {
     if (plan.tensors[i].prune == nullptr) continue;
-    rows.push_back(
-        {report.tensors[i].name,
-         absl::StrFormat("%.2f %%", 100 * report.tensors[i].sparsity)});
+    const CompressReport::Tensor& tensor = report.tensors[i];
+    rows.push_back({tensor.name,
+                    absl::StrFormat("%.2f %%", 100 * tensor.pruned),
+                    absl::StrFormat("%.2f %%", 100 * tensor.sparsity)});
   }
   return rows.size() > 1 ? FormatTable(rows) : "";
 }

@@ -38,13 +38,15 @@ size_t DisplayWidth(absl::string_view text) {
 }  // namespace
 
 ProgressBar::ProgressBar(std::string what, std::string unit,
-                         const CommonOptions& options)
+                         const CommonOptions& options,
+                         std::chrono::milliseconds plain_pause)
     : what_(std::move(what)),
       unit_(std::move(unit)),
       quiet_(options.quiet),
       terminal_(isatty(STDERR_FILENO) != 0),
+      plain_pause_(plain_pause),
       start_(Clock::now()),
-      last_(start_ - kRedraw) {}
+      last_(start_) {}
 
 ProgressBar::~ProgressBar() {
   if (drawn_) std::fputc('\n', stderr);
@@ -68,13 +70,14 @@ void ProgressBar::Update(int64_t done, int64_t total) {
   const double left = share > 0 ? seconds * (1 - share) / share : 0;
   if (!terminal_) {
     const auto tenths = static_cast<int64_t>(share * 10);
-    if (tenths == tenths_) return;
+    if (tenths == tenths_ || Clock::now() - last_ < plain_pause_) return;
     tenths_ = tenths;
+    last_ = Clock::now();
     absl::FPrintF(stderr, "%s: %d %%, %s\n", what_, tenths * 10,
                   Rate(done, seconds));
     return;
   }
-  if (done < total && Clock::now() - last_ < kRedraw) return;
+  if ((done < total || !drawn_) && Clock::now() - last_ < kRedraw) return;
   last_ = Clock::now();
   drawn_ = true;
   const int filled = static_cast<int>(share * kBarWidth);

@@ -14,12 +14,15 @@
 namespace ounce {
 
 // Shows how far long work is, on stderr: a bar with rate and time left on a
-// terminal, a plain line every tenth otherwise, nothing with --quiet.
+// terminal, a plain line now and then otherwise, nothing with --quiet or when
+// the work is done before anybody could wonder.
 class ProgressBar {
  public:
   // `what` says what is being done, `unit` names what is counted: "windows", or
   // "bytes", which are shown as MB.
-  ProgressBar(std::string what, std::string unit, const CommonOptions& options);
+  // Plain lines come no closer together than `plain_pause`, nor before it.
+  ProgressBar(std::string what, std::string unit, const CommonOptions& options,
+              std::chrono::milliseconds plain_pause = std::chrono::seconds(2));
   // Ends the line.
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
@@ -36,6 +39,7 @@ class ProgressBar {
   const std::string unit_;
   const bool quiet_;
   const bool terminal_;
+  const std::chrono::milliseconds plain_pause_;
   const std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::time_point last_;
   int64_t tenths_ = 0;

@@ -1,6 +1,7 @@
 #include "tools/terminal.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -76,7 +77,8 @@ TEST(ProgressBarTest, QuietShowsNothing) {
 TEST(ProgressBarTest, PlainLinesComeOncePerTenth) {
   testing::internal::CaptureStderr();
   {
-    ProgressBar bar("working", "windows", CommonOptions());
+    ProgressBar bar("working", "windows", CommonOptions(),
+                    /*plain_pause=*/std::chrono::milliseconds(0));
     const ProgressCallback callback = bar.callback();
     for (int64_t done = 1; done <= 1000; ++done) callback(done, 1000);
     callback(0, 0);  // Nothing to do is no division by zero.
@@ -86,6 +88,16 @@ TEST(ProgressBarTest, PlainLinesComeOncePerTenth) {
   EXPECT_NE(shown.find("working: 10 %, "), std::string::npos);
   EXPECT_NE(shown.find("working: 100 %, "), std::string::npos);
   EXPECT_NE(shown.find("windows/s"), std::string::npos);
+}
+
+TEST(ProgressBarTest, ShortWorkPrintsNothing) {
+  testing::internal::CaptureStderr();
+  {
+    ProgressBar bar("working", "windows", CommonOptions(),
+                    /*plain_pause=*/std::chrono::hours(1));
+    bar.callback()(1000, 1000);
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
 TEST(PeakResidentBytesTest, CountsMemoryThatWasTouched) {
