@@ -41,16 +41,16 @@ class CompressValuesTest : public ::testing::Test {
     ASSERT_EQ(report_.tensors.size(), file_.bound.tensors.size());
   }
 
-  // What the plan's rules give for tensor `i`, without panels: pruned by
-  // sorting unless that was done before, then quantised whole.
-  std::vector<float> Expected(size_t i) const {
+  // Tensor `i` pruned whole, by sorting, unless its rule is global.
+  std::vector<float> Pruned(size_t i) const {
     const TensorPlan& row = plan_.tensors[i];
     std::vector<float> values = Unpacked(row.tensor->matrix);
     if (row.prune != nullptr && !row.prune->global) {
       PruneBySorting(row.prune->sparsity, &values);
     }
-    return Quantized(row, std::move(values));
+    return values;
   }
+  // `values` as the tensor's rule quantises them, whole.
   static std::vector<float> Quantized(const TensorPlan& row,
                                       std::vector<float> values) {
     if (row.quantize == nullptr) return values;
@@ -92,8 +92,14 @@ class CompressValuesTest : public ::testing::Test {
 
   void ExpectAllAsExpected() const {
     for (size_t i = 0; i < plan_.tensors.size(); ++i) {
-      EXPECT_EQ(Unpacked(artifact_.bound.tensors[i].matrix), Expected(i))
+      const std::vector<float> pruned = Pruned(i);
+      EXPECT_EQ(Unpacked(artifact_.bound.tensors[i].matrix),
+                Quantized(plan_.tensors[i], pruned))
           << plan_.tensors[i].tensor->slot.name;
+      EXPECT_DOUBLE_EQ(
+          report_.tensors[i].pruned,
+          static_cast<double>(std::count(pruned.begin(), pruned.end(), 0.0f)) /
+              static_cast<double>(pruned.size()));
       ExpectReportIsTrue(i);
     }
   }

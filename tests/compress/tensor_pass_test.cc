@@ -115,6 +115,7 @@ TEST(TensorPassTest, BytesDependNeitherOnPanelsNorOnThreads) {
         EXPECT_THAT(tensor.Pack(step, threads, &stats),
                     ElementsAreArray(whole));
         EXPECT_EQ(stats.weights, whole_stats.weights);
+        EXPECT_EQ(stats.pruned, whole_stats.pruned);
         EXPECT_EQ(stats.zeros, whole_stats.zeros);
         // Panels add up in another order.
         EXPECT_NEAR(stats.error_sum, whole_stats.error_sum, 1e-9);
@@ -132,6 +133,7 @@ TEST(TensorPassTest, StatsAreWorkedByHand) {
   tensor.Pack(1, 1, &stats);
   EXPECT_EQ(stats.square_sum, 70.3125);
   EXPECT_EQ(stats.error_sum, 0.3125);
+  EXPECT_EQ(stats.pruned, 1);  // The weight that was 0 already.
   EXPECT_EQ(stats.zeros, 2);
   EXPECT_EQ(stats.weights, 4);
   EXPECT_DOUBLE_EQ(stats.snr_db(), 10 * std::log10(70.3125 / 0.3125));
@@ -155,6 +157,7 @@ TEST(TensorPassTest, PrunedWeightsCountAsErrors) {
   ASSERT_OK(pass.Run(tensor.plan(), 0, 1, &pruner, &packed, &stats));
   EXPECT_EQ(stats.square_sum, 30.0);
   EXPECT_EQ(stats.error_sum, 5.0);
+  EXPECT_EQ(stats.pruned, 2);
   EXPECT_EQ(stats.zeros, 2);
 }
 
