@@ -124,6 +124,22 @@ TEST_F(CompressValuesTest, FloatRecipeCopiesEveryByte) {
   }
 }
 
+// Panel after panel, so that no more than one is held.
+TEST_F(CompressValuesTest, GivesBackEachPanelOfTheSource) {
+  Run("{}");
+  auto part = model_.source().released().begin();
+  for (const BoundTensor& tensor : file_.bound.tensors) {
+    const uint8_t* next = tensor.matrix.data;
+    while (next < tensor.matrix.data + tensor.matrix.bytes) {
+      ASSERT_NE(part, model_.source().released().end());
+      ASSERT_EQ(part->data(), next) << tensor.slot.name;
+      EXPECT_LE(part->size(), size_t{2} << 20);  // 4 MiB as f32.
+      next += part++->size();
+    }
+  }
+  EXPECT_EQ(part, model_.source().released().end());
+}
+
 TEST_F(CompressValuesTest, QuantisesAsTheMethodDoesAlone) {
   for (const std::string codec :
        {"int8", "int4", "int4, group_size: 64, symmetric: false"}) {

@@ -61,7 +61,17 @@ class FakeTensorSource : public TensorSource {
                              : const_cast<uint8_t*>(tensor->bytes.data());
   }
 
-  int64_t released_bytes() const { return released_bytes_; }
+  // What was given to Release(), one after the other.
+  const std::vector<absl::Span<const uint8_t>>& released() const {
+    return released_;
+  }
+  int64_t released_bytes() const {
+    int64_t bytes = 0;
+    for (const absl::Span<const uint8_t> part : released_) {
+      bytes += static_cast<int64_t>(part.size());
+    }
+    return bytes;
+  }
 
   absl::Span<const StoredTensor> tensors() const override { return tensors_; }
   const StoredTensor* Find(absl::string_view name) const override {
@@ -71,13 +81,13 @@ class FakeTensorSource : public TensorSource {
     return nullptr;
   }
   void Release(absl::Span<const uint8_t> part) const override {
-    released_bytes_ += static_cast<int64_t>(part.size());
+    released_.push_back(part);
   }
 
  private:
   std::deque<std::vector<uint8_t>> storage_;  // Addresses stay.
   std::vector<StoredTensor> tensors_;
-  mutable int64_t released_bytes_ = 0;
+  mutable std::vector<absl::Span<const uint8_t>> released_;
 };
 
 }  // namespace ounce

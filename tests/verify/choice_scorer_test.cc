@@ -53,9 +53,18 @@ TEST(TokenizeItemTest, ScoresATokenThatJoinsPromptAndChoice) {
 }
 
 TEST(TokenizeItemTest, FirstIdOfATextIsNeverScored) {
-  ASSERT_OK_AND_ASSIGN(const TokenizedItem item, Tokenize("", {"ab", "cd"}));
-  EXPECT_EQ(item.choices[0].scored_from, 1);
-  EXPECT_EQ(item.shared(), 0);
+  TaskItem item;
+  item.choices = {"ab", "cd"};
+  const LetterTokenizer tokenizer(/*has_beginning=*/false);
+  ASSERT_OK_AND_ASSIGN(const TokenizedItem tokenized,
+                       TokenizeItem(item, tokenizer, 64));
+  EXPECT_THAT(tokenized.choices[0].ids, ElementsAre(10, 11));
+  EXPECT_EQ(tokenized.choices[0].scored_from, 1);
+  EXPECT_EQ(tokenized.shared(), 0);
+  // Of one letter nothing is left to score.
+  item.choices = {"ab", "c"};
+  EXPECT_THAT(TokenizeItem(item, tokenizer, 64),
+              StatusIs(kInvalid, HasSubstr("adds no token")));
 }
 
 TEST(TokenizeItemTest, RefusesAChoiceThatAddsNothing) {
