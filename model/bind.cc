@@ -87,8 +87,7 @@ int64_t FirstNonFinite(const uint8_t* data, int64_t count, Bits exponent) {
   return count;
 }
 
-int64_t FirstNonFinite(const PackedMatrix& matrix, int64_t begin,
-                       int64_t end) {
+int64_t FirstNonFinite(const PackedMatrix& matrix, int64_t begin, int64_t end) {
   const int64_t first = begin * matrix.cols;
   const int64_t count = (end - begin) * matrix.cols;
   switch (matrix.codec) {

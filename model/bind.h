@@ -36,10 +36,9 @@ absl::StatusOr<BoundTensors> BindTensors(const ModelSpec& spec,
                                          const Architecture* architecture,
                                          const TensorSource& source);
 
-// kInvalidArgument, naming the tensor and the element, when rows [begin, end) of
-// a float tensor hold a NaN or an infinity.  Packed tensors pass.
-absl::Status CheckFinite(const BoundTensor& tensor, int64_t begin,
-                         int64_t end);
+// kInvalidArgument, naming the tensor and the element, when rows [begin, end)
+// of a float tensor hold a NaN or an infinity.  Packed tensors pass.
+absl::Status CheckFinite(const BoundTensor& tensor, int64_t begin, int64_t end);
 
 }  // namespace ounce
 

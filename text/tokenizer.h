@@ -43,9 +43,9 @@ class Tokenizer {
   // Ids of `text`, any bytes: what is not UTF-8 is read as U+FFFD.  Special
   // tokens written in the text are recognised.  With `add_special_tokens` the
   // post-processor adds its own (a beginning-of-text token, say).  A character
-  // outside the vocabulary becomes the model's unknown token; a model that names
-  // none drops it, as the reference does.
-  // kInvalidArgument: the unknown token itself is not in the vocabulary.
+  // outside the vocabulary becomes the model's unknown token; a model that
+  // names none drops it, as the reference does. kInvalidArgument: the unknown
+  // token itself is not in the vocabulary.
   virtual absl::StatusOr<std::vector<int32_t>> Encode(
       absl::string_view text, bool add_special_tokens) const = 0;
 

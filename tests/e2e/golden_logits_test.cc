@@ -1,5 +1,6 @@
 // `ounce logits` against what transformers 5.12.1 gives on the same checkpoints
 // (tests/golden/make_models.py wrote both).
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <memory>

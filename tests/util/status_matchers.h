@@ -1,5 +1,5 @@
-// GoogleTest matchers for absl::Status, which Abseil itself ships only since May
-// 2024: failing assertions print the status, not "false".
+// GoogleTest matchers for absl::Status, which Abseil itself ships only since
+// May 2024: failing assertions print the status, not "false".
 #ifndef OUNCE_TESTS_UTIL_STATUS_MATCHERS_H_
 #define OUNCE_TESTS_UTIL_STATUS_MATCHERS_H_
 
