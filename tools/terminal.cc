@@ -16,7 +16,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kBarWidth = 30;
+constexpr size_t kBarWidth = 30;
 constexpr std::chrono::milliseconds kRedraw(100);
 
 double SecondsSince(Clock::time_point start) {
@@ -80,7 +80,7 @@ void ProgressBar::Update(int64_t done, int64_t total) {
   if ((done < total || !drawn_) && Clock::now() - last_ < kRedraw) return;
   last_ = Clock::now();
   drawn_ = true;
-  const int filled = static_cast<int>(share * kBarWidth);
+  const auto filled = static_cast<size_t>(share * double{kBarWidth});
   const std::string bar = absl::StrCat(std::string(filled, '#'),
                                        std::string(kBarWidth - filled, '.'));
   const std::string time = done < total
