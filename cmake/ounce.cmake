@@ -36,6 +36,9 @@ function(ounce_test path)
                                           GTest::gmock_main ${arg_DEPS})
   target_compile_options(${target} PRIVATE -O1)
   target_precompile_headers(${target} REUSE_FROM ounce_test_headers)
+  # One label for all, as "compress-program-slow": ctest's -L and -LE search in
+  # it, and gtest_discover_tests() loses all but the first of a list.
+  list(JOIN arg_LABELS "-" labels)
   gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS "${layer};${arg_LABELS}" TIMEOUT 600)
+    PROPERTIES LABELS "${layer}-${labels}" TIMEOUT 900)
 endfunction()
