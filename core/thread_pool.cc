@@ -53,14 +53,17 @@ void ThreadPool::Run(int64_t num_tasks,
   num_tasks_ = num_tasks;
   task_ = &task;
   next_task_ = 0;
-  busy_ = static_cast<int>(threads_.size());
+  open_ = true;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     ++generation_;
   }
   wake_.notify_all();
   DrainTasks(0);
-  for (int spin = 0; busy_.load(std::memory_order_acquire) > 0; ++spin) {
+  // Whoever has not come by now is not waited for: a thread that the system
+  // wakes late must not hold up the others.
+  open_ = false;
+  for (int spin = 0; active_ > 0; ++spin) {
     if (spin < kSpins) {
       Pause();
     } else {
@@ -85,10 +88,12 @@ void ThreadPool::WorkerLoop(int worker) {
       std::unique_lock<std::mutex> lock(mutex_);
       wake_.wait(lock, [&] { return generation_ != seen; });
     }
-    ++seen;
+    seen = generation_;
     if (stop_) return;
-    DrainTasks(worker);
-    busy_.fetch_sub(1, std::memory_order_release);
+    // Counted first, then asked: Run() closes first, then looks at the count.
+    ++active_;
+    if (open_) DrainTasks(worker);
+    --active_;
   }
 }
 

@@ -40,7 +40,9 @@ class ThreadPool {
   // Counts Run() calls; a worker waits for it to change, spinning briefly
   // before it sleeps, because the next product follows within microseconds.
   std::atomic<uint64_t> generation_{0};
-  std::atomic<int> busy_{0};
+  // Whether a Run() still takes workers, and how many are at it.
+  std::atomic<bool> open_{false};
+  std::atomic<int> active_{0};
   std::atomic<bool> stop_{false};
   std::atomic<int64_t> next_task_{0};
   int64_t num_tasks_ = 0;
