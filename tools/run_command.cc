@@ -167,7 +167,7 @@ absl::StatusOr<ExitCode> Run(const RunArguments& arguments,
     std::cout << OutcomeJson(outcome, prompt_tokens).Dump(1) << "\n";
     return kExitDone;
   }
-  std::cout << "\n";
+  std::cout << std::endl;  // Flushed, so that the remark comes after the text.
   Remark(common, Summary(outcome, prompt_tokens));
   if (outcome.result.reason == StopReason::kContext) {
     Remark(common, absl::StrCat("stopped at the context limit of ", capacity,
