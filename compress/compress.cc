@@ -140,6 +140,7 @@ absl::StatusOr<CompressReport> Compress(const ModelFile& model,
                                         const CompressOptions& options,
                                         ThreadPool* pool) {
   CompressReport report;
+  report.warnings = plan.warnings;
   OUNCE_ASSIGN_OR_RETURN(const std::unique_ptr<ArtifactWriter> writer,
                          ArtifactWriter::Create(path, plan.bytes));
   // Beside the work: hashing is one long chain that no second thread could

@@ -41,10 +41,13 @@ absl::StatusOr<TensorPlan> PlanTensor(const BoundTensor& tensor,
   return plan;
 }
 
-// A pattern that names nothing is most likely a slip of the pen.
+// One sentence for each rule that matches no matrix: most likely a slip of the
+// pen.
 template <typename Rule>
-absl::Status CheckAllMatch(const std::vector<Rule>& rules,
-                           absl::string_view what, const BoundTensors& bound) {
+std::vector<std::string> IdleRules(const std::vector<Rule>& rules,
+                                   absl::string_view what,
+                                   const BoundTensors& bound) {
+  std::vector<std::string> idle;
   for (const Rule& rule : rules) {
     const bool any =
         std::any_of(bound.tensors.begin(), bound.tensors.end(),
@@ -54,12 +57,12 @@ absl::Status CheckAllMatch(const std::vector<Rule>& rules,
                                        tensor.slot.name) != nullptr;
                     });
     if (any) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the ", what, " rule for '", absl::StrJoin(rule.tensors, "', '"),
-        "' matches no matrix of this model; see its names with `ounce "
-        "inspect`"));
+    idle.push_back(absl::StrCat("the ", what, " rule for '",
+                                absl::StrJoin(rule.tensors, "', '"),
+                                "' matches no matrix of this model; see its "
+                                "names with `ounce inspect`"));
   }
-  return absl::OkStatus();
+  return idle;
 }
 
 }  // namespace
@@ -69,8 +72,11 @@ double Plan::bits_per_weight() const {
 }
 
 absl::StatusOr<Plan> MakePlan(const BoundTensors& bound, const Recipe& recipe) {
-  OUNCE_RETURN_IF_ERROR(CheckAllMatch(recipe.prune, "prune", bound));
+  const std::vector<std::string> idle =
+      IdleRules(recipe.prune, "prune", bound);
+  if (!idle.empty()) return absl::InvalidArgumentError(idle.front());
   Plan plan;
+  plan.warnings = IdleRules(recipe.quantize, "quantize", bound);
   for (const BoundTensor& tensor : bound.tensors) {
     OUNCE_ASSIGN_OR_RETURN(TensorPlan row, PlanTensor(tensor, recipe));
     plan.parameters += tensor.matrix.rows * tensor.matrix.cols;

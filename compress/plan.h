@@ -31,13 +31,16 @@ struct Plan {
   int64_t bytes = 0;  // Of all weights.
   // The most memory the work takes beyond the program itself.
   int64_t memory_bytes = 0;
+  // Quantise rules that match no matrix, one sentence each.
+  std::vector<std::string> warnings;
 
   double bits_per_weight() const;
 };
 
 // Points into `bound` and `recipe`: both must outlive the plan.
 // kInvalidArgument: the model is quantised already, or a prune rule matches no
-// matrix.  (A quantise rule may: one recipe fits tied and untied heads.)
+// matrix.  A quantise rule that does is a warning alone, because one recipe has
+// to fit tied and untied heads.
 absl::StatusOr<Plan> MakePlan(const BoundTensors& bound, const Recipe& recipe);
 
 // "round_to_nearest, absmax, magnitude 0.5 per tensor" or "float".

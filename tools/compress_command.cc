@@ -54,6 +54,8 @@ Json PlanJson(const Plan& plan, double seconds) {
                    {"bits_per_weight", plan.bits_per_weight()},
                    {"memory_bytes", plan.memory_bytes},
                    {"seconds", seconds},
+                   {"warnings", Json::Array(plan.warnings.begin(),
+                                            plan.warnings.end())},
                    {"tensors", tensors}});
 }
 
@@ -63,9 +65,17 @@ std::string Totals(const Plan& plan) {
                          FormatBytes(plan.bytes), plan.bits_per_weight());
 }
 
+void PrintWarnings(const std::vector<std::string>& warnings,
+                   const CommonOptions& common) {
+  for (const std::string& warning : warnings) {
+    Remark(common, absl::StrCat("warning: ", warning));
+  }
+}
+
 absl::Status PrintPlan(const Plan& plan, const CommonOptions& common,
                        ThreadPool* pool) {
   OUNCE_ASSIGN_OR_RETURN(const double seconds, EstimateSeconds(plan, pool));
+  PrintWarnings(plan.warnings, common);
   if (common.json) {
     std::cout << PlanJson(plan, seconds).Dump(1) << "\n";
     return absl::OkStatus();
@@ -174,9 +184,7 @@ absl::StatusOr<ExitCode> Run(const CompressArguments& arguments,
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
           .count();
-  for (const std::string& warning : report->warnings) {
-    Remark(common, absl::StrCat("warning: ", warning));
-  }
+  PrintWarnings(report->warnings, common);
   if (common.json) {
     std::cout << ResultJson(*report, plan, arguments.output, seconds).Dump(1)
               << "\n";

@@ -117,8 +117,9 @@ std::string FormatTable(const std::vector<std::vector<std::string>>& rows,
 
 std::string FormatBytes(int64_t bytes) {
   const auto value = static_cast<double>(bytes);
-  if (bytes >= 1000000000) return absl::StrFormat("%.2f GB", value / 1e9);
-  if (bytes >= 1000000) return absl::StrFormat("%.1f MB", value / 1e6);
+  // The limits are where the smaller unit would round up to 1000.
+  if (bytes >= 999950000) return absl::StrFormat("%.2f GB", value / 1e9);
+  if (bytes >= 999500) return absl::StrFormat("%.1f MB", value / 1e6);
   if (bytes >= 10000) return absl::StrFormat("%.0f kB", value / 1e3);
   return absl::StrCat(bytes, " bytes");
 }
@@ -126,11 +127,10 @@ std::string FormatBytes(int64_t bytes) {
 std::string FormatNumber(double value, int digits) {
   if (!std::isfinite(value)) return value > 0 ? "inf" : absl::StrCat(value);
   if (value == 0) return "0";
-  const int exponent =
-      static_cast<int>(std::floor(std::log10(std::abs(value))));
-  if (exponent < -8 || exponent > 14) {
-    return absl::StrFormat("%.*e", digits - 1, value);
-  }
+  // Of the value as rounded: 9.9996 has exponent 1 in four digits.
+  const std::string rounded = absl::StrFormat("%.*e", digits - 1, value);
+  const int exponent = std::stoi(rounded.substr(rounded.find('e') + 1));
+  if (exponent < -8 || exponent > 14) return rounded;
   return absl::StrFormat("%.*f", std::max(0, digits - 1 - exponent), value);
 }
 

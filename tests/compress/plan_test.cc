@@ -14,6 +14,7 @@ namespace ounce {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
@@ -141,8 +142,15 @@ TEST_F(MakePlanTest, RefusesAPruneRuleThatMatchesNoMatrix) {
               StatusIs(kInvalid, HasSubstr("matches no matrix")));
 }
 
-TEST_F(MakePlanTest, QuantiseRuleMayMatchNothing) {
-  EXPECT_OK(Make("quantize: [{tensors: of_another_family, codec: int8}]"));
+TEST_F(MakePlanTest, WarnsOfAQuantiseRuleThatMatchesNothing) {
+  ASSERT_OK_AND_ASSIGN(
+      const Plan plan,
+      Make("quantize: [{tensors: of_another_family, codec: int8}, "
+           "{tensors: '*', codec: int8}]"));
+  EXPECT_THAT(plan.warnings,
+              ElementsAre(AllOf(HasSubstr("quantize rule"),
+                                HasSubstr("'of_another_family'"),
+                                HasSubstr("matches no matrix"))));
 }
 
 TEST_F(MakePlanTest, RefusesAModelThatIsQuantisedAlready) {

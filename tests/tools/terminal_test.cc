@@ -42,7 +42,10 @@ TEST(FormatBytesTest, ChoosesTheUnit) {
   EXPECT_EQ(FormatBytes(678), "678 bytes");
   EXPECT_EQ(FormatBytes(9999), "9999 bytes");
   EXPECT_EQ(FormatBytes(12345), "12 kB");
+  EXPECT_EQ(FormatBytes(999499), "999 kB");
+  EXPECT_EQ(FormatBytes(999999), "1.0 MB");
   EXPECT_EQ(FormatBytes(4500000), "4.5 MB");
+  EXPECT_EQ(FormatBytes(999960000), "1.00 GB");
   EXPECT_EQ(FormatBytes(1230000000), "1.23 GB");
   EXPECT_EQ(FormatBytes(int64_t{2} << 40), "2199.02 GB");
 }
@@ -54,6 +57,8 @@ TEST(FormatNumberTest, KeepsTheDigitsAskedFor) {
   EXPECT_EQ(FormatNumber(0.00012345, 3), "0.000123");
   EXPECT_EQ(FormatNumber(123456, 2), "123456");
   EXPECT_EQ(FormatNumber(0, 4), "0");
+  EXPECT_EQ(FormatNumber(9.9996, 4), "10.00");
+  EXPECT_EQ(FormatNumber(0.99996, 4), "1.000");
 }
 
 TEST(FormatNumberTest, TakesAnExponentOnlyWhereItIsShorter) {
