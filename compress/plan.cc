@@ -72,8 +72,7 @@ double Plan::bits_per_weight() const {
 }
 
 absl::StatusOr<Plan> MakePlan(const BoundTensors& bound, const Recipe& recipe) {
-  const std::vector<std::string> idle =
-      IdleRules(recipe.prune, "prune", bound);
+  const std::vector<std::string> idle = IdleRules(recipe.prune, "prune", bound);
   if (!idle.empty()) return absl::InvalidArgumentError(idle.front());
   Plan plan;
   plan.warnings = IdleRules(recipe.quantize, "quantize", bound);

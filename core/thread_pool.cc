@@ -27,7 +27,8 @@ void Pause() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int num_threads) {
+ThreadPool::ThreadPool(int num_threads)
+    : ranges_(static_cast<size_t>(num_threads)) {
   OUNCE_DCHECK(num_threads >= 1);
   for (int worker = 1; worker < num_threads; ++worker) {
     threads_.emplace_back([this, worker] { WorkerLoop(worker); });
@@ -50,15 +51,21 @@ void ThreadPool::Run(int64_t num_tasks,
     for (int64_t i = 0; i < num_tasks; ++i) task(i, 0);
     return;
   }
-  num_tasks_ = num_tasks;
   task_ = &task;
-  next_task_ = 0;
-  open_ = true;
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    ++generation_;
+  const auto count = static_cast<int64_t>(ranges_.size());
+  for (int64_t i = 0; i < count; ++i) {
+    Range& range = ranges_[static_cast<size_t>(i)];
+    range.next.store(num_tasks * i / count, std::memory_order_relaxed);
+    range.end = num_tasks * (i + 1) / count;
   }
-  wake_.notify_all();
+  open_ = true;
+  ++generation_;
+  // A worker counts itself a sleeper first and then looks at the generation
+  // once more: either it sees the new one or it is seen here.
+  if (sleepers_ > 0) {
+    { const std::lock_guard<std::mutex> lock(mutex_); }
+    wake_.notify_all();
+  }
   DrainTasks(0);
   // Whoever has not come by now is not waited for: a thread that the system
   // wakes late must not hold up the others.
@@ -73,21 +80,31 @@ void ThreadPool::Run(int64_t num_tasks,
 }
 
 void ThreadPool::DrainTasks(int worker) {
-  while (true) {
-    const int64_t index = next_task_.fetch_add(1, std::memory_order_relaxed);
-    if (index >= num_tasks_) return;
-    (*task_)(index, worker);
+  for (size_t i = 0; i < ranges_.size(); ++i) {
+    Range& range = ranges_[(static_cast<size_t>(worker) + i) % ranges_.size()];
+    while (true) {
+      const int64_t index = range.next.fetch_add(1, std::memory_order_relaxed);
+      if (index >= range.end) break;
+      (*task_)(index, worker);
+    }
   }
+}
+
+void ThreadPool::WaitForRun(uint64_t seen) {
+  for (int spin = 0; spin < kSpins; ++spin) {
+    if (generation_ != seen) return;
+    Pause();
+  }
+  std::unique_lock<std::mutex> lock(mutex_);
+  ++sleepers_;
+  wake_.wait(lock, [&] { return generation_ != seen; });
+  --sleepers_;
 }
 
 void ThreadPool::WorkerLoop(int worker) {
   uint64_t seen = 0;
   while (true) {
-    for (int spin = 0; spin < kSpins && generation_ == seen; ++spin) Pause();
-    if (generation_ == seen) {
-      std::unique_lock<std::mutex> lock(mutex_);
-      wake_.wait(lock, [&] { return generation_ != seen; });
-    }
+    WaitForRun(seen);
     seen = generation_;
     if (stop_) return;
     // Counted first, then asked: Run() closes first, then looks at the count.

@@ -8,48 +8,117 @@
 namespace ounce {
 namespace {
 
-// Tokens that one task takes of one head: neighbours share almost all keys,
-// which therefore stay in cache.
-constexpr int64_t kTokensPerTask = 16;
+// Rows are the (token, head) pairs of one sequence and one key head, token by
+// token: they share almost all keys.
+struct RowBlock {
+  const AttentionSequence* sequence;
+  int64_t kv_head;
+  int64_t begin;
+  int64_t end;
+};
 
-void AttendOne(const KernelTable& table, const AttentionArgs& args,
-               int64_t token, int64_t head, float* scores, float* out) {
-  const int64_t position = args.first_position + token;
-  const int64_t first_key =
-      args.window > 0 ? std::max<int64_t>(0, position - args.window + 1) : 0;
-  const int64_t kv_offset = head / (args.heads / args.kv_heads) * args.head_dim;
-  AttentionRow row;
-  row.query = args.query.row(token) + head * args.head_dim;
-  row.keys = args.keys.row(first_key) + kv_offset;
-  row.values = args.values.row(first_key) + kv_offset;
-  row.kv_stride = args.keys.stride;
-  row.num_keys = position + 1 - first_key;
-  row.head_dim = args.head_dim;
-  row.scale = args.scale;
-  row.key_mask = args.key_mask == nullptr ? nullptr : args.key_mask + first_key;
-  row.scores = scores;
-  row.out = out + head * args.head_dim;
-  table.attention_row(row);
+int64_t Group(const AttentionArgs& args, const AttentionSequence& sequence) {
+  return args.heads / sequence.kv.kv_heads;
+}
+
+int64_t NumBlocks(const AttentionArgs& args,
+                  const AttentionSequence& sequence) {
+  return DivideUp(sequence.tokens * Group(args, sequence), kMaxAttentionRows) *
+         sequence.kv.kv_heads;
+}
+
+// The `task`th block of all sequences.
+RowBlock FindBlock(const AttentionArgs& args, int64_t task) {
+  const AttentionSequence* sequence = args.sequences.data();
+  while (task >= NumBlocks(args, *sequence)) {
+    task -= NumBlocks(args, *sequence);
+    ++sequence;
+  }
+  const int64_t rows = sequence->tokens * Group(args, *sequence);
+  const int64_t begin = task / sequence->kv.kv_heads * kMaxAttentionRows;
+  return {sequence, task % sequence->kv.kv_heads, begin,
+          std::min(rows, begin + kMaxAttentionRows)};
+}
+
+void AttendBlock(const KernelTable& table, const AttentionArgs& args,
+                 const RowBlock& block, float* scratch, MatrixView<float> out) {
+  const AttentionSequence& sequence = *block.sequence;
+  const int64_t group = Group(args, sequence);
+  const float* queries[kMaxAttentionRows];
+  float* outs[kMaxAttentionRows];
+  int64_t begin_keys[kMaxAttentionRows];
+  int64_t end_keys[kMaxAttentionRows];
+  for (int64_t row = block.begin; row < block.end; ++row) {
+    const int64_t i = row - block.begin;
+    const int64_t token = row / group;
+    const int64_t column =
+        (block.kv_head * group + row % group) * sequence.kv.head_dim;
+    const int64_t position = sequence.first_position + token;
+    queries[i] = args.query.row(sequence.first_row + token) + column;
+    outs[i] = out.row(sequence.first_row + token) + column;
+    begin_keys[i] =
+        args.window > 0 ? std::max<int64_t>(0, position - args.window + 1) : 0;
+    end_keys[i] = position + 1;
+  }
+  AttentionTile tile;
+  tile.kv = sequence.kv.head(block.kv_head);
+  tile.rows = block.end - block.begin;
+  tile.queries = queries;
+  tile.outs = outs;
+  tile.begin_keys = begin_keys;
+  tile.end_keys = end_keys;
+  tile.scale = args.scale;
+  tile.key_mask = sequence.key_mask;
+  tile.scratch = scratch;
+  table.attention(tile);
+}
+
+// Bytes of keys and values that all tokens together look at, roughly.
+int64_t AttentionCost(const AttentionSequence& sequence) {
+  return sequence.tokens * (sequence.first_position + sequence.tokens) *
+         sequence.kv.kv_heads * sequence.kv.head_dim * 2;
 }
 
 }  // namespace
 
+void StoreKeysAndValues(KernelContext& context,
+                        absl::Span<const AttentionSequence> sequences,
+                        MatrixView<const float> keys,
+                        MatrixView<const float> values) {
+  const auto store_kv = context.table().store_kv;
+  for (const AttentionSequence& sequence : sequences) {
+    const KvLayer& kv = sequence.kv;
+    OUNCE_DCHECK(keys.cols == kv.kv_heads * kv.head_dim);
+    OUNCE_DCHECK(sequence.first_position + sequence.tokens <= kv.capacity);
+    const int64_t cost = sequence.tokens * keys.cols;
+    context.Run(kv.kv_heads, cost, [&](int64_t index, int) {
+      const KvHead head = kv.head(index);
+      for (int64_t t = 0; t < sequence.tokens; ++t) {
+        const int64_t row = sequence.first_row + t;
+        store_kv(head, sequence.first_position + t,
+                 keys.row(row) + index * kv.head_dim,
+                 values.row(row) + index * kv.head_dim);
+      }
+    });
+  }
+}
+
 void Attention(KernelContext& context, const AttentionArgs& args,
                MatrixView<float> out) {
-  const int64_t tokens = args.query.rows;
-  OUNCE_DCHECK(args.kv_heads > 0 && args.heads % args.kv_heads == 0);
-  OUNCE_DCHECK(args.keys.stride == args.values.stride);
-  OUNCE_DCHECK(args.first_position + tokens <= args.keys.rows);
-  OUNCE_DCHECK(out.rows == tokens && out.cols == args.heads * args.head_dim);
-  const int64_t token_blocks = DivideUp(tokens, kTokensPerTask);
-  context.pool().Run(args.heads * token_blocks, [&](int64_t task, int worker) {
-    const int64_t head = task / token_blocks;
-    const int64_t begin = task % token_blocks * kTokensPerTask;
-    const int64_t end = std::min(tokens, begin + kTokensPerTask);
-    float* scores = context.scratch().Floats(worker, args.first_position + end);
-    for (int64_t token = begin; token < end; ++token) {
-      AttendOne(context.table(), args, token, head, scores, out.row(token));
-    }
+  int64_t blocks = 0;
+  int64_t cost = 0;
+  for (const AttentionSequence& sequence : args.sequences) {
+    OUNCE_DCHECK(sequence.kv.kv_heads > 0 &&
+                 args.heads % sequence.kv.kv_heads == 0);
+    OUNCE_DCHECK(out.cols == args.heads * sequence.kv.head_dim);
+    blocks += NumBlocks(args, sequence);
+    cost += AttentionCost(sequence);
+  }
+  context.Run(blocks, cost, [&](int64_t task, int worker) {
+    const RowBlock block = FindBlock(args, task);
+    float* scratch = context.scratch().Floats(
+        worker, AttentionScratch(block.sequence->kv.head_dim));
+    AttendBlock(context.table(), args, block, scratch, out);
   });
 }
 

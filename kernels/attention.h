@@ -1,4 +1,4 @@
-// Scaled dot-product attention over a cache of keys and values.
+// Scaled dot-product attention over caches of keys and values.
 // Source: Vaswani et al., arXiv:1706.03762, section 3.2.1; grouped queries:
 // Ainslie et al., arXiv:2305.13245.
 #ifndef OUNCE_KERNELS_ATTENTION_H_
@@ -6,27 +6,39 @@
 
 #include <cstdint>
 
+#include "absl/types/span.h"
 #include "core/tensor.h"
 #include "kernels/kernel_context.h"
+#include "kernels/kv_layer.h"
 
 namespace ounce {
 
-struct AttentionArgs {
-  MatrixView<const float> query;  // [tokens, heads * head_dim]
-  // [positions, kv_heads * head_dim] each; the tokens' own keys are in already.
-  MatrixView<const float> keys;
-  MatrixView<const float> values;
-  int64_t heads = 0;  // A multiple of kv_heads.
-  int64_t kv_heads = 0;
-  int64_t head_dim = 0;
+// Tokens of one sequence that are computed together.
+struct AttentionSequence {
+  int64_t first_row = 0;  // Of its tokens in the activations.
+  int64_t tokens = 0;
   int64_t first_position = 0;  // Of the first token; the others follow.
-  int64_t window = 0;  // A token sees itself and the window - 1 before; 0: all.
-  float scale = 1.0f;
+  KvLayer kv;
   const uint8_t* key_mask = nullptr;  // [positions], 0: hidden; or null.
 };
 
-// Causal: the token at position p sees the keys at positions <= p.
-// `out` is [tokens, heads * head_dim].
+struct AttentionArgs {
+  MatrixView<const float> query;  // [tokens, heads * head_dim]
+  int64_t heads = 0;              // A multiple of the layers' kv_heads.
+  int64_t window = 0;  // A token sees itself and the window - 1 before; 0: all.
+  float scale = 1.0f;
+  absl::Span<const AttentionSequence> sequences;
+};
+
+// Writes the tokens' keys and values, [tokens, kv_heads * head_dim] each, at
+// their positions, which must be within capacity.
+void StoreKeysAndValues(KernelContext& context,
+                        absl::Span<const AttentionSequence> sequences,
+                        MatrixView<const float> keys,
+                        MatrixView<const float> values);
+
+// Causal: the token at position p sees the stored keys at positions <= p.
+// `out` is [tokens, heads * head_dim]; rows of no sequence stay as they are.
 void Attention(KernelContext& context, const AttentionArgs& args,
                MatrixView<float> out);
 

@@ -29,4 +29,14 @@ KernelContext::KernelContext(Isa isa, ThreadPool* pool)
   CapOneDnn(isa);
 }
 
+void KernelContext::Run(
+    int64_t num_tasks, int64_t cost_bytes,
+    absl::FunctionRef<void(int64_t task, int worker)> body) {
+  if (cost_bytes >= kMinSharedBytes) {
+    pool_->Run(num_tasks, body);
+    return;
+  }
+  for (int64_t task = 0; task < num_tasks; ++task) body(task, 0);
+}
+
 }  // namespace ounce

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "core/thread_pool.h"
 #include "kernels/isa.h"
 #include "kernels/kernel_table.h"
@@ -25,6 +26,9 @@ class WorkerScratch {
   std::vector<std::vector<float>> buffers_;
 };
 
+// What one core reads in the two or three microseconds that sharing work costs.
+inline constexpr int64_t kMinSharedBytes = 48 << 10;
+
 // One op at a time runs in a context; it is not thread-safe itself.
 class KernelContext {
  public:
@@ -35,6 +39,10 @@ class KernelContext {
 
   const KernelTable& table() const { return table_; }
   ThreadPool& pool() const { return *pool_; }
+  // pool().Run(), unless the tasks together read fewer than kMinSharedBytes:
+  // then the calling thread, as worker 0, is done before another were awake.
+  void Run(int64_t num_tasks, int64_t cost_bytes,
+           absl::FunctionRef<void(int64_t task, int worker)> body);
   WorkerScratch& scratch() { return scratch_; }
 
  private:

@@ -12,9 +12,11 @@
 #include <array>
 #include <cstdint>
 
+#include "core/checked.h"
 #include "core/packing/packed_matrix.h"
 #include "core/tensor.h"
 #include "kernels/isa.h"
+#include "kernels/kv_layer.h"
 
 namespace ounce {
 
@@ -53,20 +55,32 @@ using MatMulKernel = void (*)(const MatMulInput& x, const PackedMatrix& w,
 
 enum class Activation : uint8_t { kSilu, kGelu, kGeluTanh, kRelu };
 
-// One query vector against `num_keys` keys of one head.
-struct AttentionRow {
-  const float* query = nullptr;   // [head_dim]
-  const float* keys = nullptr;    // num_keys rows, `kv_stride` floats apart
-  const float* values = nullptr;  // likewise
-  int64_t kv_stride = 0;
-  int64_t num_keys = 0;  // At least 1.
-  int64_t head_dim = 0;
+// Rows of queries that one call of KernelTable::attention takes at most.
+inline constexpr int64_t kMaxAttentionRows = 32;
+// Keys whose scores are at hand at a time.
+inline constexpr int64_t kAttentionKeys = 64;
+
+// Query vectors against the keys of one head, all independent of each other.
+struct AttentionTile {
+  KvHead kv;
+  int64_t rows = 0;                       // 1 to kMaxAttentionRows.
+  const float* const* queries = nullptr;  // [rows], each [head_dim]
+  float* const* outs = nullptr;           // [rows], each [head_dim]
+  // Row r sees the keys at positions [begin_keys[r], end_keys[r]), at least
+  // one.
+  const int64_t* begin_keys = nullptr;
+  const int64_t* end_keys = nullptr;
   float scale = 1.0f;  // Of the scores, before softmax.
-  // [num_keys], 0: this key is hidden; or null.  All hidden: out is 0.
+  // [positions], 0: this key is hidden; or null.  All hidden: out is 0.
   const uint8_t* key_mask = nullptr;
-  float* scores = nullptr;  // Scratch, [num_keys].
-  float* out = nullptr;     // [head_dim]
+  float* scratch = nullptr;  // AttentionScratch(head_dim) floats.
 };
+
+inline int64_t AttentionScratch(int64_t head_dim) {
+  return kMaxAttentionRows * (kAttentionKeys + RoundUp(head_dim, kKeyBlock));
+}
+
+inline constexpr int kNumReadLoops = 3;
 
 struct KernelTable {
   Isa isa = Isa::kReference;
@@ -98,10 +112,24 @@ struct KernelTable {
   // x += y.
   void (*add)(const float* y, int64_t size, float* x) = nullptr;
 
-  // softmax(scale * query * keys^T) * values, the softmax shifted by its
-  // maximum.  Given the same scores, the weights are within 1e-6 relative of
-  // the reference; the scores are dot products in f32, summed in any order.
-  void (*attention_row)(const AttentionRow& row) = nullptr;
+  // Stores a head's key and value ([head_dim] each) at `position`; same bits on
+  // every instruction set.  The input must be finite.
+  void (*store_kv)(const KvHead& kv, int64_t position, const float* key,
+                   const float* value) = nullptr;
+
+  // softmax(scale * query * keys^T) * values for each row, keys in blocks of
+  // kAttentionKeys with a running maximum (online softmax, arXiv:1805.02867;
+  // arXiv:2205.14135), so that no row of scores is ever whole in memory.
+  // Scores are f32 dot products.  What a row gives does not depend on the
+  // other rows.  Within 1e-5 of the reference, relative to the largest value.
+  void (*attention)(const AttentionTile& tile) = nullptr;
+
+  // Reads `bytes` bytes and does nothing with them, in one of kNumReadLoops
+  // ways; and multiplies on registers with the instructions of the products
+  // with `codec`, returning the number of multiply-adds.  machine_limits.h
+  // times them.
+  void (*read_bytes)(int loop, const uint8_t* data, int64_t bytes) = nullptr;
+  int64_t (*multiply_registers)(Codec codec, int64_t rounds) = nullptr;
 };
 
 // The table of `isa`, which must be one of SupportedIsas().  Lives for ever.

@@ -8,6 +8,7 @@
 #include "kernels/onednn/cpu_isa.h"
 #include "kernels/onednn/float_panel.h"
 #include "kernels/onednn/int8_panel.h"
+#include "kernels/pointwise.h"
 
 namespace ounce {
 namespace {
@@ -65,28 +66,106 @@ void AddBias(const float* bias, int64_t row_begin, int64_t row_end,
   }
 }
 
+int64_t TaskRows(const KernelTable& table, const Projection& projection) {
+  const Engine engine =
+      ChooseEngine(table, projection.weight->codec, projection.out.rows);
+  return engine == Engine::kKernel ? kKernelRows : kPanelRows;
+}
+
+int64_t NumTasks(const KernelTable& table, const Projection& projection) {
+  return DivideUp(projection.weight->rows, TaskRows(table, projection));
+}
+
+// Bytes of weights, as often as the kernels read them.
+int64_t Cost(const Projection& projection) {
+  const PackedMatrix& w = *projection.weight;
+  return w.bytes * DivideUp(projection.out.rows, 4);
+}
+
+struct RowRange {
+  int64_t begin;
+  int64_t end;
+};
+
+// Rows of one task of a projection.
+RowRange RunTask(KernelContext& context, const MatMulInput& x,
+                 const Projection& projection, int64_t task, int worker) {
+  const KernelTable& table = context.table();
+  const PackedMatrix& w = *projection.weight;
+  const int64_t task_rows = TaskRows(table, projection);
+  const RowRange rows = {task * task_rows,
+                         std::min(w.rows, (task + 1) * task_rows)};
+  const Engine engine = ChooseEngine(table, w.codec, projection.out.rows);
+  if (!MultiplyPanel(engine, x, w, rows.begin, rows.end, context.scratch(),
+                     worker, projection.out)) {
+    table.matmul[static_cast<size_t>(w.codec)](x, w, rows.begin, rows.end,
+                                               projection.out);
+  }
+  if (projection.bias != nullptr) {
+    AddBias(projection.bias, rows.begin, rows.end, projection.out);
+  }
+  return rows;
+}
+
 }  // namespace
 
-void Linear(KernelContext& context, const MatMulInput& x, const PackedMatrix& w,
-            const float* bias, MatrixView<float> out) {
-  const int64_t tokens = out.rows;
-  OUNCE_DCHECK(out.cols == w.rows);
-  if (tokens == 0) return;
+void Linear(KernelContext& context, const MatMulInput& x,
+            absl::Span<const Projection> projections) {
+  int64_t num_tasks = 0;
+  int64_t cost = 0;
+  for (const Projection& projection : projections) {
+    OUNCE_DCHECK(projection.out.cols == projection.weight->rows);
+    num_tasks += NumTasks(context.table(), projection);
+    cost += Cost(projection);
+  }
+  context.Run(num_tasks, cost, [&](int64_t task, int worker) {
+    const Projection* projection = projections.data();
+    while (task >= NumTasks(context.table(), *projection)) {
+      task -= NumTasks(context.table(), *projection);
+      ++projection;
+    }
+    RunTask(context, x, *projection, task, worker);
+  });
+}
+
+void LinearAdd(KernelContext& context, const MatMulInput& x,
+               const Projection& projection, MatrixView<float> sum) {
+  OUNCE_DCHECK(sum.rows == projection.out.rows);
+  OUNCE_DCHECK(sum.cols == projection.out.cols);
+  const auto add = context.table().add;
+  context.Run(NumTasks(context.table(), projection), Cost(projection),
+              [&](int64_t task, int worker) {
+                const RowRange rows =
+                    RunTask(context, x, projection, task, worker);
+                for (int64_t t = 0; t < sum.rows; ++t) {
+                  add(projection.out.row(t) + rows.begin, rows.end - rows.begin,
+                      sum.row(t) + rows.begin);
+                }
+              });
+}
+
+void GatedLinear(KernelContext& context, const MatMulInput& x,
+                 Activation activation, const Projection& gate,
+                 const Projection& up) {
+  OUNCE_DCHECK(gate.weight->rows == up.weight->rows);
   const KernelTable& table = context.table();
-  const MatMulKernel kernel = table.matmul[static_cast<size_t>(w.codec)];
-  const Engine engine = ChooseEngine(table, w.codec, tokens);
-  const int64_t task_rows =
-      engine == Engine::kKernel ? kKernelRows : kPanelRows;
-  context.pool().Run(DivideUp(w.rows, task_rows),
-                     [&](int64_t task, int worker) {
-                       const int64_t begin = task * task_rows;
-                       const int64_t end = std::min(w.rows, begin + task_rows);
-                       if (!MultiplyPanel(engine, x, w, begin, end,
-                                          context.scratch(), worker, out)) {
-                         kernel(x, w, begin, end, out);
-                       }
-                       if (bias != nullptr) AddBias(bias, begin, end, out);
-                     });
+  if (TaskRows(table, gate) != TaskRows(table, up)) {
+    // Codecs of two kinds: the tiles do not match.
+    Linear(context, x, {gate, up});
+    GatedActivation(context, activation, up.out, gate.out);
+    return;
+  }
+  context.Run(NumTasks(table, gate), Cost(gate) + Cost(up),
+              [&](int64_t task, int worker) {
+                const RowRange rows = RunTask(context, x, gate, task, worker);
+                RunTask(context, x, up, task, worker);
+                for (int64_t t = 0; t < gate.out.rows; ++t) {
+                  float* out = gate.out.row(t) + rows.begin;
+                  table.gated_activation(activation, out,
+                                         up.out.row(t) + rows.begin,
+                                         rows.end - rows.begin, out);
+                }
+              });
 }
 
 }  // namespace ounce

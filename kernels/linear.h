@@ -1,16 +1,4 @@
-// The matrix product of a layer: activations times a stored weight, transposed.
-#ifndef OUNCE_KERNELS_LINEAR_H_
-#define OUNCE_KERNELS_LINEAR_H_
-
-#include "core/packing/packed_matrix.h"
-#include "core/tensor.h"
-#include "kernels/kernel_context.h"
-#include "kernels/kernel_table.h"
-
-namespace ounce {
-
-// out[t, r] = sum over c of x[t, c] * w[r, c] + bias[r].
-// x is [tokens, w.cols], out [tokens, w.rows], `bias` [w.rows] or null.
+// The matrix products of a layer: activations times stored weights, transposed.
 //
 // Few tokens: the one-token kernels read the stored layout.  Many tokens: float
 // weights are widened panel by panel and multiplied by oneDNN; int8 with VNNI
@@ -18,8 +6,37 @@ namespace ounce {
 // of ours.  A panel's shape never depends on the number of threads, so neither
 // do the bits of the result.  Quantised products have the bits that KernelTable
 // states whichever way is taken.
-void Linear(KernelContext& context, const MatMulInput& x, const PackedMatrix& w,
-            const float* bias, MatrixView<float> out);
+#ifndef OUNCE_KERNELS_LINEAR_H_
+#define OUNCE_KERNELS_LINEAR_H_
+
+#include "absl/types/span.h"
+#include "core/packing/packed_matrix.h"
+#include "core/tensor.h"
+#include "kernels/kernel_context.h"
+#include "kernels/kernel_table.h"
+
+namespace ounce {
+
+// out[t, r] = sum over c of x[t, c] * weight[r, c] + bias[r].
+struct Projection {
+  const PackedMatrix* weight = nullptr;
+  const float* bias = nullptr;  // [weight->rows] or null.
+  MatrixView<float> out;        // [tokens, weight->rows]
+};
+
+// All `projections` of one input `x` [tokens, weight->cols], side by side.
+void Linear(KernelContext& context, const MatMulInput& x,
+            absl::Span<const Projection> projections);
+
+// The same for one projection; then sum[t, r] += out[t, r].
+void LinearAdd(KernelContext& context, const MatMulInput& x,
+               const Projection& projection, MatrixView<float> sum);
+
+// Both projections, of one shape; then gate.out = activation(gate.out) *
+// up.out, tile by tile while they are in cache.
+void GatedLinear(KernelContext& context, const MatMulInput& x,
+                 Activation activation, const Projection& gate,
+                 const Projection& up);
 
 }  // namespace ounce
 

@@ -1,5 +1,6 @@
 #include "kernels/quantize_rows.h"
 
+#include "core/check.h"
 #include "core/checked.h"
 #include "kernels/row_tasks.h"
 
@@ -11,19 +12,43 @@ constexpr int64_t kSumCols = 32;
 
 }  // namespace
 
+void RowQuantizer::Resize(int64_t rows, int64_t cols) {
+  rows_ = rows;
+  cols_ = cols;
+  stride_ = RoundUp(cols, kStrideMultiple);
+  codes_.resize(static_cast<size_t>(rows * stride_));
+  scales_.resize(static_cast<size_t>(rows));
+  sums_.resize(static_cast<size_t>(rows * (stride_ / kSumCols)));
+}
+
+void RowQuantizer::QuantizeRow(const KernelTable& table, const float* x,
+                               int64_t row) {
+  table.quantize_row(x, cols_, stride_, codes_.data() + row * stride_,
+                     scales_.data() + row,
+                     sums_.data() + row * (stride_ / kSumCols));
+}
+
 QuantizedRows RowQuantizer::Quantize(KernelContext& context,
                                      MatrixView<const float> x) {
-  const int64_t stride = RoundUp(x.cols, kStrideMultiple);
-  const int64_t sums_stride = stride / kSumCols;
-  codes_.resize(static_cast<size_t>(x.rows * stride));
-  scales_.resize(static_cast<size_t>(x.rows));
-  sums_.resize(static_cast<size_t>(x.rows * sums_stride));
-  const auto quantize_row = context.table().quantize_row;
+  Resize(x.rows, x.cols);
   ForEachRow(context.pool(), x.rows, x.cols, [&](int64_t token) {
-    quantize_row(x.row(token), x.cols, stride, codes_.data() + token * stride,
-                 scales_.data() + token, sums_.data() + token * sums_stride);
+    QuantizeRow(context.table(), x.row(token), token);
   });
-  return {codes_.data(), scales_.data(), sums_.data(), x.rows, x.cols, stride};
+  return {codes_.data(), scales_.data(), sums_.data(), rows_, cols_, stride_};
+}
+
+QuantizedRows RowQuantizer::NormAndQuantize(KernelContext& context,
+                                            MatrixView<const float> x,
+                                            const float* weight, float epsilon,
+                                            MatrixView<float> normed) {
+  OUNCE_DCHECK(x.rows == normed.rows && x.cols == normed.cols);
+  Resize(x.rows, x.cols);
+  const KernelTable& table = context.table();
+  ForEachRow(context.pool(), x.rows, x.cols, [&](int64_t token) {
+    table.rms_norm(x.row(token), weight, x.cols, epsilon, normed.row(token));
+    QuantizeRow(table, normed.row(token), token);
+  });
+  return {codes_.data(), scales_.data(), sums_.data(), rows_, cols_, stride_};
 }
 
 }  // namespace ounce

@@ -17,8 +17,19 @@ class RowQuantizer {
   // Quantises every row of `x` [tokens, in], finite values.  The result points
   // into this object and lives until the next call.
   QuantizedRows Quantize(KernelContext& context, MatrixView<const float> x);
+  // RmsNorm of `x` into `normed`, and that quantised, in one pass.
+  QuantizedRows NormAndQuantize(KernelContext& context,
+                                MatrixView<const float> x, const float* weight,
+                                float epsilon, MatrixView<float> normed);
 
  private:
+  // Makes room for `rows` tokens of `cols` values.
+  void Resize(int64_t rows, int64_t cols);
+  void QuantizeRow(const KernelTable& table, const float* x, int64_t row);
+
+  int64_t rows_ = 0;
+  int64_t cols_ = 0;
+  int64_t stride_ = 0;
   std::vector<int8_t> codes_;
   std::vector<float> scales_;
   std::vector<int32_t> sums_;

@@ -4,35 +4,61 @@
 #define OUNCE_RUNTIME_EXECUTOR_H_
 
 #include <cstdint>
+#include <initializer_list>
+#include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "core/tensor.h"
+#include "kernels/attention.h"
 #include "kernels/kernel_context.h"
+#include "kernels/linear.h"
 #include "kernels/quantize_rows.h"
 #include "runtime/kv_cache.h"
+#include "runtime/op_times.h"
 #include "runtime/rotary_table.h"
 #include "runtime/weights.h"
 
 namespace ounce {
 
-// One sequence.  Not thread-safe itself; its products use the context's pool.
-// Deterministic: on one instruction set the bits of the result do not depend on
-// the number of threads.
+struct ExecutorOptions {
+  int64_t sequences = 1;  // That are kept apart and may run together.
+  KvType kv = KvType::kF32;
+};
+
+// Tokens to append to one sequence.
+struct SequenceTokens {
+  int64_t sequence = 0;
+  absl::Span<const int32_t> ids;  // At least one.
+  // Covers all positions up to the last of `ids`; 0 hides one from attention.
+  const uint8_t* key_mask = nullptr;
+};
+
+// Which final hidden states a forward pass gives.
+enum class HiddenRows : uint8_t { kAll, kLastOfEach };
+
+// Not thread-safe itself; its products use the context's pool.  Deterministic:
+// on one instruction set the bits of the result do not depend on the number of
+// threads, and quantised weights give a sequence the same bits whatever runs
+// beside it.
 class Executor {
  public:
   // `weights` and `context` must outlive it.  `capacity` is the longest
   // sequence, in tokens, at least 1.
   Executor(const ModelWeights& weights, KernelContext* context,
-           int64_t capacity);
+           int64_t capacity, const ExecutorOptions& options = {});
 
-  // Appends `ids` to the sequence and leaves the final-norm output of each in
-  // `hidden`, made [ids, width].  `key_mask`, if not null, covers all positions
-  // up to the last of `ids`; 0 hides a position from attention.
+  // Appends to each sequence of `batch`, none of them named twice, and leaves
+  // the final-norm outputs in `hidden`, made [rows, width]: of all ids in the
+  // order of the batch, or of the last id of each of its sequences.
   // kInvalidArgument: an id outside the vocabulary.
   // kOutOfRange: more tokens than `capacity`.
   // kResourceExhausted: the cache of `capacity` tokens does not fit memory.
+  // After an error the sequences are what they were.
+  absl::Status Forward(absl::Span<const SequenceTokens> batch, HiddenRows rows,
+                       Matrix* hidden);
+  // The first sequence alone, all rows.
   absl::Status Forward(absl::Span<const int32_t> ids, Matrix* hidden,
                        const uint8_t* key_mask = nullptr);
 
@@ -40,33 +66,59 @@ class Executor {
   void Logits(MatrixView<const float> hidden, MatrixView<float> logits);
 
   // Starts a new sequence.
-  void Reset() { cache_.Truncate(0); }
+  void Reset(int64_t sequence = 0) { Rewind(0, sequence); }
   // Forgets all but the first `position` tokens, at most as many as there are.
-  void Rewind(int64_t position) { cache_.Truncate(position); }
-  int64_t position() const { return cache_.size(); }
-  int64_t capacity() const { return cache_.capacity(); }
+  void Rewind(int64_t position, int64_t sequence = 0) {
+    caches_[static_cast<size_t>(sequence)].Truncate(position);
+  }
+  int64_t position(int64_t sequence = 0) const {
+    return caches_[static_cast<size_t>(sequence)].size();
+  }
+  int64_t capacity() const { return capacity_; }
+  int64_t sequences() const { return static_cast<int64_t>(caches_.size()); }
   const ModelSpec& spec() const { return weights_.spec; }
+  // Where the time of later calls is added up; null: nowhere.
+  void set_op_times(OpTimes* times) { op_times_ = times; }
 
  private:
+  // Tokens of one sequence that go through the layers together.
+  struct Piece {
+    KvCache* cache;
+    absl::Span<const int32_t> ids;
+    const uint8_t* key_mask;
+    bool is_last;  // Of its sequence.
+  };
+  using Pieces = absl::InlinedVector<Piece, 8>;
+
+  absl::Status Check(const SequenceTokens& tokens) const;
   absl::Status CheckIds(absl::Span<const int32_t> ids) const;
-  void ForwardChunk(absl::Span<const int32_t> ids, const uint8_t* key_mask,
-                    MatrixView<float> out);
-  void Attend(const LayerWeights& layer, int64_t index,
-              const uint8_t* key_mask);
+  // Returns the rows that went into `hidden` from `row` on.
+  int64_t ForwardPieces(const Pieces& pieces, HiddenRows rows, int64_t row,
+                        Matrix* hidden);
+  void Embed(const Pieces& pieces);
+  // Leaves the attention's output in `attended_`.
+  void Attend(const LayerWeights& layer, int64_t index, const Pieces& pieces);
   void FeedForward(const LayerWeights& layer);
-  // `x` as the weights want it: quantised when any of them is.
-  MatMulInput Input(MatrixView<const float> x,
-                    std::initializer_list<const PackedMatrix*> weights);
-  void Project(const MatMulInput& x, const LinearWeights& linear,
-               MatrixView<float> out);
+  // Drops all rows of `attended_` and `residual_` but the last of each piece
+  // that is its sequence's last.
+  void KeepLastRows(const Pieces& pieces);
+
+  // `residual_` normalised, as the weights want it: quantised when any is.
+  MatMulInput Normed(const std::vector<float>& norm,
+                     std::initializer_list<const PackedMatrix*> weights);
+  MatMulInput Input(MatrixView<const float> x, const PackedMatrix& weight);
 
   const ModelWeights& weights_;
   KernelContext& context_;
   const RotaryTable rotary_;
-  KvCache cache_;
+  const int64_t capacity_;
+  std::vector<KvCache> caches_;
+  OpTimes* op_times_ = nullptr;
   RowQuantizer quantizer_;
-  // Activations of one chunk of tokens.
-  Matrix residual_, normed_, query_, attended_, gate_, up_, cos_, sin_;
+  // Activations of the tokens that go through the layers together.
+  Matrix residual_, normed_, query_, key_, value_, attended_, gate_, up_, cos_,
+      sin_;
+  absl::InlinedVector<AttentionSequence, 8> attention_sequences_;
 };
 
 }  // namespace ounce

@@ -35,9 +35,9 @@ absl::StatusOr<GenerateResult> Generate(
       result.reason = StopReason::kContext;
       return result;
     }
-    OUNCE_RETURN_IF_ERROR(executor->Forward(input, &hidden));
-    executor->Logits(hidden.view().Rows(hidden.rows() - 1, hidden.rows()),
-                     logits.view());
+    OUNCE_RETURN_IF_ERROR(executor->Forward({{0, input, nullptr}},
+                                            HiddenRows::kLastOfEach, &hidden));
+    executor->Logits(hidden.view(), logits.view());
     OUNCE_ASSIGN_OR_RETURN(const int32_t id,
                            sampler.Sample(logits.values(), seen));
     if (!options.ignore_stop_ids && IsStopId(executor->spec(), id)) {

@@ -5,34 +5,32 @@
 #include "core/checked.h"
 
 namespace ounce {
-namespace {
 
-// Null when the size overflows or the system refuses it.
-float* AllocateFloats(std::optional<int64_t> bytes) {
-  if (!bytes.has_value()) return nullptr;
-  return new (std::nothrow) float[static_cast<size_t>(*bytes) / sizeof(float)];
+std::optional<int64_t> KvCache::Bytes(const ModelSpec& spec, KvType type,
+                                      int64_t capacity) {
+  if (capacity > INT64_MAX - kKeyBlock) return std::nullopt;
+  const std::optional<int64_t> head =
+      KvLayer::HeadBytes(type, spec.head_dim, RoundUp(capacity, kKeyBlock));
+  if (!head.has_value()) return std::nullopt;
+  return CheckedProduct({spec.layers, spec.kv_heads, *head});
 }
 
-}  // namespace
-
-KvCache::KvCache(const ModelSpec& spec, int64_t capacity)
-    : layers_(spec.layers),
-      width_(spec.kv_heads * spec.head_dim),
-      capacity_(capacity),
-      memory_(AllocateFloats(bytes())) {}
-
-MatrixView<float> KvCache::keys(int64_t layer) const {
-  return {memory_.get() + 2 * layer * capacity_ * width_, capacity_, width_};
+KvCache::KvCache(const ModelSpec& spec, KvType type, int64_t capacity) {
+  // An overflow or a refusal of the system leaves no memory.
+  const std::optional<int64_t> bytes = Bytes(spec, type, capacity);
+  if (!bytes.has_value()) return;
+  shape_.type = type;
+  shape_.kv_heads = spec.kv_heads;
+  shape_.head_dim = spec.head_dim;
+  shape_.capacity = RoundUp(capacity, kKeyBlock);
+  layer_bytes_ = *bytes / spec.layers;
+  memory_.reset(new (std::nothrow) uint8_t[static_cast<size_t>(*bytes)]);
 }
 
-MatrixView<float> KvCache::values(int64_t layer) const {
-  return {memory_.get() + (2 * layer + 1) * capacity_ * width_, capacity_,
-          width_};
-}
-
-std::optional<int64_t> KvCache::bytes() const {
-  return CheckedProduct(
-      {2, layers_, width_, capacity_, int64_t{sizeof(float)}});
+KvLayer KvCache::layer(int64_t index) const {
+  KvLayer layer = shape_;
+  layer.data = memory_.get() + index * layer_bytes_;
+  return layer;
 }
 
 }  // namespace ounce

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/check.h"
+
 namespace ounce {
 namespace {
 
@@ -43,17 +45,16 @@ RotaryTable::RotaryTable(const RotarySpec& spec, int64_t head_dim) {
   }
 }
 
-void RotaryTable::Fill(int64_t first_position, int64_t tokens, Matrix* cos,
-                       Matrix* sin) const {
-  const auto half = static_cast<int64_t>(frequencies_.size());
-  cos->Resize(tokens, half);
-  sin->Resize(tokens, half);
-  for (int64_t t = 0; t < tokens; ++t) {
+void RotaryTable::Fill(int64_t first_position, MatrixView<float> cos,
+                       MatrixView<float> sin) const {
+  OUNCE_DCHECK(cos.cols == static_cast<int64_t>(frequencies_.size()));
+  OUNCE_DCHECK(sin.rows == cos.rows && sin.cols == cos.cols);
+  for (int64_t t = 0; t < cos.rows; ++t) {
     const auto position = static_cast<float>(first_position + t);
-    for (int64_t i = 0; i < half; ++i) {
+    for (int64_t i = 0; i < cos.cols; ++i) {
       const float angle = position * frequencies_[static_cast<size_t>(i)];
-      cos->row(t)[i] = std::cos(angle);
-      sin->row(t)[i] = std::sin(angle);
+      cos.at(t, i) = std::cos(angle);
+      sin.at(t, i) = std::sin(angle);
     }
   }
 }

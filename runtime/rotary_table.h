@@ -17,11 +17,11 @@ class RotaryTable {
   // Frequencies for heads of `head_dim` values.
   RotaryTable(const RotarySpec& spec, int64_t head_dim);
 
-  // Fills row t of `cos` and `sin`, made [tokens, head_dim / 2], with the
+  // Fills row t of `cos` and `sin`, [tokens, head_dim / 2] each, with the
   // angles of position `first_position` + t.  Angles are f32, as in the
   // reference implementation, so that long contexts agree with it.
-  void Fill(int64_t first_position, int64_t tokens, Matrix* cos,
-            Matrix* sin) const;
+  void Fill(int64_t first_position, MatrixView<float> cos,
+            MatrixView<float> sin) const;
 
   // [head_dim / 2], radians per position.
   const std::vector<float>& frequencies() const { return frequencies_; }

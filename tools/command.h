@@ -61,6 +61,7 @@ Command MakeCommand(absl::string_view name, absl::string_view help,
 Command CompressCommand();
 Command VerifyCommand();
 Command RunCommand();
+Command BenchCommand();
 Command InspectCommand();
 Command DiffCommand();
 Command LogitsCommand();

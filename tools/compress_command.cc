@@ -48,15 +48,15 @@ Json PlanJson(const Plan& plan, double seconds) {
                                 {"bits", BitsOf(row)},
                                 {"bytes", row.bytes}}));
   }
-  return Json::Of({{"parameters", plan.parameters},
-                   {"source_bytes", plan.source_bytes},
-                   {"bytes", plan.bytes},
-                   {"bits_per_weight", plan.bits_per_weight()},
-                   {"memory_bytes", plan.memory_bytes},
-                   {"seconds", seconds},
-                   {"warnings", Json::Array(plan.warnings.begin(),
-                                            plan.warnings.end())},
-                   {"tensors", tensors}});
+  return Json::Of(
+      {{"parameters", plan.parameters},
+       {"source_bytes", plan.source_bytes},
+       {"bytes", plan.bytes},
+       {"bits_per_weight", plan.bits_per_weight()},
+       {"memory_bytes", plan.memory_bytes},
+       {"seconds", seconds},
+       {"warnings", Json::Array(plan.warnings.begin(), plan.warnings.end())},
+       {"tensors", tensors}});
 }
 
 std::string Totals(const Plan& plan) {

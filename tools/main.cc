@@ -50,8 +50,8 @@ void DeclareCommon(CommandLine& line, CommonOptions* options) {
 
 int Main(int argc, char** argv) {
   const std::vector<Command> commands = {
-      CompressCommand(), VerifyCommand(), RunCommand(),     InspectCommand(),
-      DiffCommand(),     LogitsCommand(), TokenizeCommand()};
+      CompressCommand(), VerifyCommand(), RunCommand(),    BenchCommand(),
+      InspectCommand(),  DiffCommand(),   LogitsCommand(), TokenizeCommand()};
   CommonOptions common;
   ProgramSyntax syntax = {
       "ounce",       kDescription,

@@ -1,12 +1,15 @@
 // `ounce run`: a model continues a prompt.
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/annotate.h"
+#include "core/packing/codec.h"
 #include "core/status_macros.h"
 #include "runtime/executor.h"
 #include "runtime/generate.h"
@@ -27,6 +30,7 @@ struct RunArguments {
   std::string model;
   std::string prompt;
   int64_t context = 0;  // 0: the model's limit.
+  std::string kv;  // Empty: f32 for a float model, f16 for a quantised one.
   bool check = false;
   std::vector<std::string> stops;
   GenerateOptions generate;
@@ -139,6 +143,24 @@ absl::StatusOr<int64_t> Capacity(const RunArguments& arguments,
   return std::min(limit, prompt_tokens + arguments.generate.max_tokens);
 }
 
+// A float model is run as it is; beside quantised weights the rounding of f16
+// does not show.
+absl::StatusOr<KvType> ChooseKvType(const RunArguments& arguments,
+                                    const ModelFile& file) {
+  if (arguments.kv.empty()) {
+    const bool quantized =
+        std::any_of(file.bound.tensors.begin(), file.bound.tensors.end(),
+                    [](const BoundTensor& tensor) {
+                      return GetCodecInfo(tensor.matrix.codec).quantized;
+                    });
+    return quantized ? KvType::kF16 : KvType::kF32;
+  }
+  const std::optional<KvType> kv = ParseKvType(arguments.kv);
+  if (kv.has_value()) return *kv;
+  return UsageError(absl::InvalidArgumentError(
+      absl::StrCat("--kv ", arguments.kv, "; expected f32, f16 or int8")));
+}
+
 absl::StatusOr<ExitCode> Run(const RunArguments& arguments,
                              const CommonOptions& common) {
   OUNCE_RETURN_IF_ERROR(
@@ -159,7 +181,8 @@ absl::StatusOr<ExitCode> Run(const RunArguments& arguments,
   const auto prompt_tokens = static_cast<int64_t>(prompt.size());
   OUNCE_ASSIGN_OR_RETURN(const int64_t capacity,
                          Capacity(arguments, model.file.spec, prompt_tokens));
-  Executor executor(model.weights, engine.context.get(), capacity);
+  OUNCE_ASSIGN_OR_RETURN(const KvType kv, ChooseKvType(arguments, model.file));
+  Executor executor(model.weights, engine.context.get(), capacity, {1, kv});
   OUNCE_ASSIGN_OR_RETURN(
       const Outcome outcome,
       Generate(arguments, *tokenizer, prompt, !common.json, &executor));
@@ -188,6 +211,10 @@ void Declare(CommandLine& line, RunArguments* arguments) {
   line.Option("--context",
               "Tokens of prompt and text together; default the model's limit",
               1, kMaxCount, &arguments->context);
+  line.Option("--kv",
+              "Type of keys and values: f32 (default for float models), f16 "
+              "(default for others) or int8",
+              &arguments->kv);
   line.Option("--stop", "Stop before this text; may be given several times",
               &arguments->stops);
   line.Flag("--ignore-eos", "Go on after the model's end of text",

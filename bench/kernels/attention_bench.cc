@@ -1,4 +1,7 @@
 // Attention over a cache: one token with a long past, and a whole prompt.
+#include <string>
+#include <vector>
+
 #include "bench/kernels/matrices.h"
 #include "benchmark/benchmark.h"
 #include "core/thread_pool.h"
@@ -10,6 +13,8 @@ namespace {
 void BM_Attention(benchmark::State& state) {
   const int64_t tokens = state.range(0);
   const int64_t positions = state.range(1);
+  const auto type = static_cast<KvType>(state.range(3));
+  state.SetLabel(std::string(KvTypeName(type)));
   ThreadPool pool(static_cast<int>(state.range(2)));
   KernelContext context(SupportedIsas().back(), &pool);
   constexpr int64_t kHeads = 32;
@@ -19,23 +24,29 @@ void BM_Attention(benchmark::State& state) {
   const Matrix keys = RandomMatrix(positions, kKvHeads * kHeadDim);
   const Matrix values = RandomMatrix(positions, kKvHeads * kHeadDim);
   Matrix out(tokens, kHeads * kHeadDim);
+  AttentionSequence sequence;
+  sequence.tokens = positions;
+  sequence.kv = {type, kKvHeads, kHeadDim, RoundUp(positions, kKeyBlock),
+                 nullptr};
+  std::vector<uint8_t> memory(static_cast<size_t>(
+      kKvHeads * *KvLayer::HeadBytes(type, kHeadDim, sequence.kv.capacity)));
+  sequence.kv.data = memory.data();
+  StoreKeysAndValues(context, {sequence}, keys.view(), values.view());
+  sequence.tokens = tokens;
+  sequence.first_position = positions - tokens;
   AttentionArgs args;
   args.query = query.view();
-  args.keys = keys.view();
-  args.values = values.view();
   args.heads = kHeads;
-  args.kv_heads = kKvHeads;
-  args.head_dim = kHeadDim;
-  args.first_position = positions - tokens;
   args.scale = 0.125f;
+  args.sequences = absl::MakeConstSpan(&sequence, 1);
   for (auto _ : state) {
     Attention(context, args, out.view());
     benchmark::DoNotOptimize(out.values().data());
   }
   // A token sees first_position + 1 keys or up to tokens - 1 more.
-  const double keys_seen =
-      static_cast<double>(tokens) * (static_cast<double>(args.first_position) +
-                                     0.5 * static_cast<double>(tokens + 1));
+  const double keys_seen = static_cast<double>(tokens) *
+                           (static_cast<double>(sequence.first_position) +
+                            0.5 * static_cast<double>(tokens + 1));
   state.counters["GOPS"] =
       benchmark::Counter(4e-9 * keys_seen * double{kHeads * kHeadDim} *
                              static_cast<double>(state.iterations()),
@@ -43,10 +54,10 @@ void BM_Attention(benchmark::State& state) {
 }
 
 BENCHMARK(BM_Attention)
-    ->ArgNames({"tokens", "positions", "threads"})
+    ->ArgNames({"tokens", "positions", "threads", "kv"})
     ->UseRealTime()
-    ->ArgsProduct({{1}, {128, 2048}, {1, 2}})
-    ->ArgsProduct({{512}, {512, 2048}, {1, 2}});
+    ->ArgsProduct({{1}, {128, 4096}, {1, 2}, {0, 1, 2}})
+    ->ArgsProduct({{512}, {512, 2048}, {1, 2}, {1}});
 
 }  // namespace
 }  // namespace ounce

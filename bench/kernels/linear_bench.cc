@@ -38,7 +38,7 @@ void BM_Linear(benchmark::State& state, Codec codec) {
   input.quantized = quantizer.Quantize(context, x.view());
   size_t next = 0;
   for (auto _ : state) {
-    Linear(context, input, weights[next].matrix(), nullptr, out.view());
+    Linear(context, input, {{&weights[next].matrix(), nullptr, out.view()}});
     next = next + 1 == weights.size() ? 0 : next + 1;
     benchmark::DoNotOptimize(out.values().data());
   }

@@ -20,12 +20,8 @@ proof_is_current() {
 
 # Prompt and generation tokens/s of MODEL: medians of five runs.
 speed() {
-  local i
-  head -c 1200 "$demo/evaluation.txt" >"$out/prompt.txt"
-  for i in 1 2 3 4 5; do
-    "$ounce" run "$1" -p - -n 128 --ignore-eos --json --quiet <"$out/prompt.txt"
-  done | jq -rs '[(map(.prompt_tokens_per_s) | sort | .[2]),
-                  (map(.tokens_per_s) | sort | .[2])] | map(round) | @tsv'
+  "$ounce" bench "$1" -p 256 -n 128 --json --quiet |
+    jq -r '[.runs[0].tests[].tokens_per_s.median | round] | @tsv'
 }
 
 # One row of the table: the figures of MODEL, which PROOF holds for SIDE ("float"

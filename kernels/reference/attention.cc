@@ -1,49 +1,144 @@
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <vector>
 
+#include "core/half.h"
 #include "kernels/reference/reference.h"
 
 namespace ounce::reference {
 namespace {
 
-bool IsVisible(const AttentionRow& row, int64_t key) {
-  return row.key_mask == nullptr || row.key_mask[key] != 0;
+constexpr float kMaxF16 = 65504.0f;
+
+int64_t KeyIndex(const KvHead& kv, int64_t position, int64_t i) {
+  return position / kKeyBlock * kKeyBlock * kv.head_dim + i * kKeyBlock +
+         position % kKeyBlock;
 }
 
-float Score(const AttentionRow& row, int64_t key) {
-  const float* values = row.keys + key * row.kv_stride;
-  double dot = 0.0;
-  for (int64_t i = 0; i < row.head_dim; ++i) {
-    dot += double{row.query[i]} * double{values[i]};
+int64_t ValueIndex(const KvHead& kv, int64_t position, int64_t i) {
+  return position * kv.value_stride() + i;
+}
+
+void StoreEntry(KvType type, float value, uint8_t* entries, int64_t index) {
+  if (type == KvType::kF32) {
+    std::memcpy(entries + 4 * index, &value, 4);
+    return;
   }
-  return static_cast<float>(dot * double{row.scale});
+  const uint16_t bits = F32ToF16(std::clamp(value, -kMaxF16, kMaxF16));
+  std::memcpy(entries + 2 * index, &bits, 2);
+}
+
+// value = scale * code; the codes of a whole vector, and its scale.
+float QuantizeVector(const float* x, int64_t size, std::vector<int8_t>* codes) {
+  float max_abs = 0.0f;
+  for (int64_t i = 0; i < size; ++i)
+    max_abs = std::max(max_abs, std::abs(x[i]));
+  const float scale = max_abs / 127.0f;
+  codes->assign(static_cast<size_t>(size), 0);
+  for (int64_t i = 0; i < size && scale > 0.0f; ++i) {
+    const float code = std::nearbyint(x[i] / scale);
+    (*codes)[static_cast<size_t>(i)] =
+        static_cast<int8_t>(std::clamp(code, -127.0f, 127.0f));
+  }
+  return scale;
+}
+
+float LoadEntry(const KvHead& kv, const uint8_t* entries, const float* scales,
+                int64_t index, int64_t position) {
+  switch (kv.type) {
+    case KvType::kF32: {
+      float value;
+      std::memcpy(&value, entries + 4 * index, 4);
+      return value;
+    }
+    case KvType::kF16: {
+      uint16_t bits;
+      std::memcpy(&bits, entries + 2 * index, 2);
+      return F16ToF32(bits);
+    }
+    case KvType::kInt8:
+      return static_cast<float>(static_cast<int8_t>(entries[index])) *
+             scales[position];
+  }
+  return 0.0f;
+}
+
+bool IsVisible(const AttentionTile& tile, int64_t key) {
+  return tile.key_mask == nullptr || tile.key_mask[key] != 0;
+}
+
+// -infinity for a hidden key.
+float Score(const AttentionTile& tile, int64_t row, int64_t key) {
+  if (!IsVisible(tile, key)) return -std::numeric_limits<float>::infinity();
+  const KvHead& kv = tile.kv;
+  double dot = 0.0;
+  for (int64_t i = 0; i < kv.head_dim; ++i) {
+    dot += double{tile.queries[row][i]} *
+           double{LoadEntry(kv, kv.keys, kv.key_scales, KeyIndex(kv, key, i),
+                            key)};
+  }
+  return static_cast<float>(dot * double{tile.scale});
+}
+
+void AttendRow(const AttentionTile& tile, int64_t row) {
+  const KvHead& kv = tile.kv;
+  const int64_t begin = tile.begin_keys[row];
+  const int64_t end = tile.end_keys[row];
+  std::vector<double> weights;
+  float max_score = -std::numeric_limits<float>::infinity();
+  for (int64_t key = begin; key < end; ++key) {
+    weights.push_back(double{Score(tile, row, key)});
+    max_score = std::max(max_score, static_cast<float>(weights.back()));
+  }
+  double sum = 0.0;
+  for (double& weight : weights) {
+    weight = std::isinf(weight) ? 0.0 : std::exp(weight - double{max_score});
+    sum += weight;
+  }
+  for (int64_t i = 0; i < kv.head_dim; ++i) {
+    double value = 0.0;
+    for (int64_t key = begin; key < end; ++key) {
+      const double weight = weights[static_cast<size_t>(key - begin)];
+      if (weight == 0.0) continue;
+      value += weight * double{LoadEntry(kv, kv.values, kv.value_scales,
+                                         ValueIndex(kv, key, i), key)};
+    }
+    tile.outs[row][i] = sum > 0.0 ? static_cast<float>(value / sum) : 0.0f;
+  }
 }
 
 }  // namespace
 
-void AttendRow(const AttentionRow& row) {
-  float max_score = -std::numeric_limits<float>::infinity();
-  for (int64_t key = 0; key < row.num_keys; ++key) {
-    if (!IsVisible(row, key)) continue;
-    row.scores[key] = Score(row, key);
-    max_score = std::max(max_score, row.scores[key]);
-  }
-  double sum = 0.0;
-  for (int64_t key = 0; key < row.num_keys; ++key) {
-    row.scores[key] =
-        IsVisible(row, key) ? std::exp(row.scores[key] - max_score) : 0.0f;
-    sum += double{row.scores[key]};
-  }
-  for (int64_t i = 0; i < row.head_dim; ++i) {
-    double value = 0.0;
-    for (int64_t key = 0; key < row.num_keys; ++key) {
-      if (!IsVisible(row, key)) continue;
-      value +=
-          double{row.scores[key]} * double{row.values[key * row.kv_stride + i]};
+void StoreKv(const KvHead& kv, int64_t position, const float* key,
+             const float* value) {
+  if (kv.type != KvType::kInt8) {
+    for (int64_t i = 0; i < kv.head_dim; ++i) {
+      StoreEntry(kv.type, key[i], kv.keys, KeyIndex(kv, position, i));
     }
-    row.out[i] = sum > 0.0 ? static_cast<float>(value / sum) : 0.0f;
+    for (int64_t i = 0; i < kv.value_stride(); ++i) {
+      StoreEntry(kv.type, i < kv.head_dim ? value[i] : 0.0f, kv.values,
+                 ValueIndex(kv, position, i));
+    }
+    return;
   }
+  std::vector<int8_t> codes;
+  kv.key_scales[position] = QuantizeVector(key, kv.head_dim, &codes);
+  for (int64_t i = 0; i < kv.head_dim; ++i) {
+    kv.keys[KeyIndex(kv, position, i)] =
+        static_cast<uint8_t>(codes[static_cast<size_t>(i)]);
+  }
+  kv.value_scales[position] = QuantizeVector(value, kv.head_dim, &codes);
+  codes.resize(static_cast<size_t>(kv.value_stride()));
+  for (int64_t i = 0; i < kv.value_stride(); ++i) {
+    kv.values[ValueIndex(kv, position, i)] =
+        static_cast<uint8_t>(codes[static_cast<size_t>(i)]);
+  }
+}
+
+void Attend(const AttentionTile& tile) {
+  for (int64_t row = 0; row < tile.rows; ++row) AttendRow(tile, row);
 }
 
 }  // namespace ounce::reference

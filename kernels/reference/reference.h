@@ -24,7 +24,11 @@ void Rotary(float* x, const float* cos, const float* sin, int64_t dim);
 void GatedActivation(Activation activation, const float* gate, const float* up,
                      int64_t size, float* out);
 void Add(const float* y, int64_t size, float* x);
-void AttendRow(const AttentionRow& row);
+void StoreKv(const KvHead& kv, int64_t position, const float* key,
+             const float* value);
+void Attend(const AttentionTile& tile);
+void ReadBytes(int loop, const uint8_t* data, int64_t bytes);
+int64_t MultiplyRegisters(Codec codec, int64_t rounds);
 
 KernelTable MakeTable();
 

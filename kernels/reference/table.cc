@@ -13,7 +13,10 @@ KernelTable MakeTable() {
   table.rotary = Rotary;
   table.gated_activation = GatedActivation;
   table.add = Add;
-  table.attention_row = AttendRow;
+  table.store_kv = StoreKv;
+  table.attention = Attend;
+  table.read_bytes = ReadBytes;
+  table.multiply_registers = MultiplyRegisters;
   return table;
 }
 

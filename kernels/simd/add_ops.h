@@ -13,6 +13,7 @@ void AddInt4Products(Isa isa, KernelTable* table);
 void AddQuantizeRow(Isa isa, KernelTable* table);
 void AddPointwise(Isa isa, KernelTable* table);
 void AddAttention(Isa isa, KernelTable* table);
+void AddLimits(Isa isa, KernelTable* table);
 
 }  // namespace ounce::simd
 

@@ -1,4 +1,4 @@
-// One query against the keys and values of one head.
+// Queries against the keys and values of one head, and how these are stored.
 #include "kernels/simd/targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -20,177 +20,338 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 using FloatTag = hn::ScalableTag<float>;
 using FloatVec = hn::Vec<FloatTag>;
+using IntTag = hn::RebindToSigned<FloatTag>;
 constexpr int64_t kLanes = HWY_LANES(float);
+constexpr int kParts = static_cast<int>(kKeyBlock / kLanes);
 
-// Keys whose dot products are computed together: enough independent sums to
-// hide the latency of fused multiply-adds, and what SumEachOfFour takes.
-constexpr int64_t kKeys = 4;
-// Vectors of the output that are summed in registers in one pass over the
-// values.
-constexpr int64_t kOutVectors = 8;
+// Query rows whose sums fit the registers: enough independent sums to hide the
+// latency of fused multiply-adds.
+constexpr int kTileRows = kParts == 1 ? 8 : 4;
 
 constexpr float kHidden = -std::numeric_limits<float>::infinity();
 
-// The sums of the lanes of four vectors.  Adding while transposing takes a
-// third of the instructions of four separate sums.
-HWY_INLINE hn::Vec<hn::FixedTag<float, 4>> SumEachOfFour(FloatVec a, FloatVec b,
-                                                         FloatVec c,
-                                                         FloatVec d) {
-  const FloatTag df;
-  const hn::Repartition<double, FloatTag> pairs;
-  const auto ab = hn::BitCast(pairs, hn::Add(hn::InterleaveLower(df, a, b),
-                                             hn::InterleaveUpper(df, a, b)));
-  const auto cd = hn::BitCast(pairs, hn::Add(hn::InterleaveLower(df, c, d),
-                                             hn::InterleaveUpper(df, c, d)));
-  // In every block of 128 bits: its share of the four sums.
-  const FloatVec sums =
-      hn::Add(hn::BitCast(df, hn::InterleaveLower(pairs, ab, cd)),
-              hn::BitCast(df, hn::InterleaveUpper(pairs, ab, cd)));
-  const hn::Half<FloatTag> half;
-  const auto halved =
-      hn::Add(hn::LowerHalf(half, sums), hn::UpperHalf(half, sums));
-#if HWY_TARGET == HWY_AVX2
-  return halved;
-#else
-  const hn::Half<decltype(half)> quarter;
-  return hn::Add(hn::LowerHalf(quarter, halved),
-                 hn::UpperHalf(quarter, halved));
-#endif
+// How one storage type of keys and values is read; f16 as its bits.
+HWY_INLINE FloatVec LoadPart(const float* p) {
+  return hn::LoadU(FloatTag(), p);
+}
+HWY_INLINE FloatVec LoadPart(const uint16_t* p) {
+  const hn::Rebind<hwy::float16_t, FloatTag> df16;
+  const hn::Rebind<uint16_t, FloatTag> du16;
+  return hn::PromoteTo(FloatTag(), hn::BitCast(df16, hn::LoadU(du16, p)));
+}
+HWY_INLINE FloatVec LoadPart(const int8_t* p) {
+  const hn::Rebind<int8_t, FloatTag> di8;
+  return hn::ConvertTo(FloatTag(), hn::PromoteTo(IntTag(), hn::LoadU(di8, p)));
 }
 
-void ScoreFourKeys(const AttentionRow& row, int64_t key) {
-  const FloatTag df;
-  const hn::FixedTag<float, 4> df4;
-  const float* keys = row.keys + key * row.kv_stride;
-  FloatVec acc[kKeys];
-  for (int64_t k = 0; k < kKeys; ++k) acc[k] = hn::Zero(df);
-  int64_t i = 0;
-  for (; i + kLanes <= row.head_dim; i += kLanes) {
-    const FloatVec query = hn::LoadU(df, row.query + i);
-    for (int64_t k = 0; k < kKeys; ++k) {
-      acc[k] = hn::MulAdd(query, hn::LoadU(df, keys + k * row.kv_stride + i),
-                          acc[k]);
+// sums[r][0..15] += sum over i < count of a[r][i] * b[i * stride + 0..15], i in
+// order.
+template <int kRows, typename T>
+HWY_INLINE void MultiplyAdd(const float* const (&a)[kRows], int64_t count,
+                            const T* b, int64_t stride,
+                            FloatVec (&sums)[kRows][kParts]) {
+  for (int64_t i = 0; i < count; ++i) {
+    FloatVec parts[kParts];
+    for (int p = 0; p < kParts; ++p) {
+      parts[p] = LoadPart(b + i * stride + p * kLanes);
+    }
+    for (int r = 0; r < kRows; ++r) {
+      const FloatVec factor = hn::Set(FloatTag(), a[r][i]);
+      for (int p = 0; p < kParts; ++p) {
+        sums[r][p] = hn::MulAdd(factor, parts[p], sums[r][p]);
+      }
     }
   }
-  auto dots = SumEachOfFour(acc[0], acc[1], acc[2], acc[3]);
-  for (; i < row.head_dim; ++i) {
-    const float column[kKeys] = {keys[i], keys[row.kv_stride + i],
-                                 keys[2 * row.kv_stride + i],
-                                 keys[3 * row.kv_stride + i]};
-    dots = hn::MulAdd(hn::Set(df4, row.query[i]), hn::LoadU(df4, column), dots);
-  }
-  hn::StoreU(hn::Mul(dots, hn::Set(df4, row.scale)), df4, row.scores + key);
 }
 
-void ScoreOneKey(const AttentionRow& row, int64_t key) {
-  const FloatTag df;
-  const float* values = row.keys + key * row.kv_stride;
-  FloatVec acc = hn::Zero(df);
-  int64_t i = 0;
-  for (; i + kLanes <= row.head_dim; i += kLanes) {
-    acc = hn::MulAdd(hn::LoadU(df, row.query + i), hn::LoadU(df, values + i),
-                     acc);
+// One pass over the keys of a tile.  Scores and weights of the keys at hand are
+// [rows][kAttentionKeys], sums of weighted values [rows][value_stride].
+template <typename T>
+class Pass {
+ public:
+  explicit Pass(const AttentionTile& tile)
+      : tile_(tile),
+        value_stride_(tile.kv.value_stride()),
+        scores_(tile.scratch),
+        sums_(tile.scratch + kMaxAttentionRows * kAttentionKeys) {
+    std::fill(max_, max_ + tile.rows, kHidden);
+    std::fill(total_, total_ + tile.rows, 0.0f);
+    std::fill(sums_, sums_ + tile.rows * value_stride_, 0.0f);
   }
-  float dot = hn::GetLane(hn::SumOfLanes(df, acc));
-  for (; i < row.head_dim; ++i) dot += row.query[i] * values[i];
-  row.scores[key] = dot * row.scale;
-}
 
-float MaxScore(const float* scores, int64_t size) {
-  const FloatTag df;
-  FloatVec max = hn::Set(df, kHidden);
-  int64_t i = 0;
-  for (; i + kLanes <= size; i += kLanes) {
-    max = hn::Max(max, hn::LoadU(df, scores + i));
+  void Run() {
+    const int64_t rows = tile_.rows;
+    const int64_t begin =
+        *std::min_element(tile_.begin_keys, tile_.begin_keys + rows);
+    const int64_t end =
+        *std::max_element(tile_.end_keys, tile_.end_keys + rows);
+    // Blocks begin at multiples of their size, wherever the window does: what
+    // a row gives must not depend on the rows beside it.
+    for (int64_t key = begin / kAttentionKeys * kAttentionKeys; key < end;
+         key += kAttentionKeys) {
+      const int64_t count = std::min(kAttentionKeys, end - key);
+      ForRows<kTileRows>(
+          [&]<int kRows>(int64_t r) { Score<kRows>(r, key, count); });
+      for (int64_t r = 0; r < rows; ++r) Weigh(r, key);
+      ForRows<kTileRows>(
+          [&]<int kRows>(int64_t r) { SumValues<kRows>(r, key, count); });
+    }
+    for (int64_t r = 0; r < rows; ++r) Finish(r);
   }
-  float result = hn::GetLane(hn::MaxOfLanes(df, max));
-  for (; i < size; ++i) result = std::max(result, scores[i]);
-  return result;
-}
 
-// Fills in all scores; those of hidden keys are minus infinity.
-void ScoreKeys(const AttentionRow& row) {
-  int64_t key = 0;
-  for (; key + kKeys <= row.num_keys; key += kKeys) ScoreFourKeys(row, key);
-  for (; key < row.num_keys; ++key) ScoreOneKey(row, key);
-  if (row.key_mask == nullptr) return;
-  for (key = 0; key < row.num_keys; ++key) {
-    if (row.key_mask[key] == 0) row.scores[key] = kHidden;
+ private:
+  // Calls body.operator()<kRows>(r) for rows r to r + kRows - 1, as many at a
+  // time as fit.
+  template <int kRows, typename Body>
+  void ForRows(const Body& body, int64_t r = 0) {
+    for (; r + kRows <= tile_.rows; r += kRows) {
+      body.template operator()<kRows>(r);
+    }
+    if constexpr (kRows > 1) ForRows<kRows / 2>(body, r);
   }
-}
 
-// Turns the scores into exp(score - max_score); returns their sum.
-float Exponentiate(const AttentionRow& row, float max_score) {
-  const FloatTag df;
-  const FloatVec max = hn::Set(df, max_score);
-  FloatVec sum = hn::Zero(df);
-  int64_t key = 0;
-  for (; key + kLanes <= row.num_keys; key += kLanes) {
-    const FloatVec e =
-        ExpOfNegative(hn::Sub(hn::LoadU(df, row.scores + key), max));
-    hn::StoreU(e, df, row.scores + key);
-    sum = hn::Add(sum, e);
-  }
-  float total = hn::GetLane(hn::SumOfLanes(df, sum));
-  if (key < row.num_keys) {
-    float tail[kLanes];
-    std::fill(tail, tail + kLanes, kHidden);
-    std::copy(row.scores + key, row.scores + row.num_keys, tail);
-    hn::StoreU(ExpOfNegative(hn::Sub(hn::LoadU(df, tail), max)), df, tail);
-    for (int64_t i = 0; key + i < row.num_keys; ++i) {
-      row.scores[key + i] = tail[i];
-      total += tail[i];
+  template <int kRows>
+  void Score(int64_t r, int64_t key, int64_t count) {
+    const KvHead& kv = tile_.kv;
+    const float* queries[kRows];
+    for (int i = 0; i < kRows; ++i) queries[i] = tile_.queries[r + i];
+    const FloatTag df;
+    for (int64_t k = 0; k < count; k += kKeyBlock) {
+      FloatVec sums[kRows][kParts];
+      for (int i = 0; i < kRows; ++i) {
+        for (int p = 0; p < kParts; ++p) sums[i][p] = hn::Zero(df);
+      }
+      MultiplyAdd<kRows>(
+          queries, kv.head_dim,
+          reinterpret_cast<const T*>(kv.keys) + (key + k) * kv.head_dim,
+          kKeyBlock, sums);
+      for (int p = 0; p < kParts; ++p) {
+        FloatVec scale = hn::Set(df, tile_.scale);
+        if constexpr (sizeof(T) == 1) {
+          scale = hn::Mul(scale,
+                          hn::LoadU(df, kv.key_scales + key + k + p * kLanes));
+        }
+        for (int i = 0; i < kRows; ++i) {
+          hn::StoreU(hn::Mul(sums[i][p], scale), df,
+                     scores_ + (r + i) * kAttentionKeys + k + p * kLanes);
+        }
+      }
     }
   }
-  return total;
+
+  // Turns row `r`'s scores into weights relative to the largest score so far,
+  // and what was summed before with them.
+  void Weigh(int64_t r, int64_t key) {
+    const FloatTag df;
+    float* scores = scores_ + r * kAttentionKeys;
+    Hide(r, key, scores);
+    FloatVec largest = hn::LoadU(df, scores);
+    for (int64_t i = kLanes; i < kAttentionKeys; i += kLanes) {
+      largest = hn::Max(largest, hn::LoadU(df, scores + i));
+    }
+    const float max =
+        std::max(max_[r], hn::GetLane(hn::MaxOfLanes(df, largest)));
+    if (max == kHidden) {
+      std::fill(scores, scores + kAttentionKeys, 0.0f);
+      return;
+    }
+    if (max > max_[r]) Rescale(r, max);
+    // In parts, so that the order of summation is the same for any width.
+    FloatVec sums[kParts];
+    for (int p = 0; p < kParts; ++p) sums[p] = hn::Zero(df);
+    for (int64_t i = 0; i < kAttentionKeys; i += kKeyBlock) {
+      for (int p = 0; p < kParts; ++p) {
+        float* at = scores + i + p * kLanes;
+        const FloatVec weights =
+            ExpOfNegative(hn::Sub(hn::LoadU(df, at), hn::Set(df, max)));
+        sums[p] = hn::Add(sums[p], weights);
+        hn::StoreU(weights, df, at);
+      }
+    }
+    total_[r] += SumParts(sums);
+    if constexpr (sizeof(T) == 1) ScaleWeights(key, scores);
+  }
+
+  // Minus infinity to all that row `r` does not see.
+  void Hide(int64_t r, int64_t key, float* scores) {
+    const int64_t begin =
+        std::clamp<int64_t>(tile_.begin_keys[r] - key, 0, kAttentionKeys);
+    const int64_t end =
+        std::clamp<int64_t>(tile_.end_keys[r] - key, begin, kAttentionKeys);
+    std::fill(scores, scores + begin, kHidden);
+    std::fill(scores + end, scores + kAttentionKeys, kHidden);
+    if (tile_.key_mask == nullptr) return;
+    for (int64_t i = begin; i < end; ++i) {
+      if (tile_.key_mask[key + i] == 0) scores[i] = kHidden;
+    }
+  }
+
+  void Rescale(int64_t r, float max) {
+    const FloatTag df;
+    const FloatVec factor = ExpOfNegative(hn::Set(df, max_[r] - max));
+    total_[r] *= hn::GetLane(factor);
+    float* sums = sums_ + r * value_stride_;
+    for (int64_t i = 0; i < value_stride_; i += kLanes) {
+      hn::StoreU(hn::Mul(hn::LoadU(df, sums + i), factor), df, sums + i);
+    }
+    max_[r] = max;
+  }
+
+  static float SumParts(const FloatVec (&parts)[kParts]) {
+    const FloatTag df;
+    float lanes[kKeyBlock];
+    for (int p = 0; p < kParts; ++p) {
+      hn::StoreU(parts[p], df, lanes + p * kLanes);
+    }
+    for (int64_t half = kKeyBlock / 2; half > 0; half /= 2) {
+      for (int64_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+    }
+    return lanes[0];
+  }
+
+  // The values' scales go into the weights.  A key that nobody sees yet may
+  // hold anything as its scale.
+  void ScaleWeights(int64_t key, float* weights) {
+    for (int64_t i = 0; i < kAttentionKeys; ++i) {
+      if (weights[i] != 0.0f) weights[i] *= tile_.kv.value_scales[key + i];
+    }
+  }
+
+  template <int kRows>
+  void SumValues(int64_t r, int64_t key, int64_t count) {
+    const FloatTag df;
+    const float* weights[kRows];
+    for (int i = 0; i < kRows; ++i) {
+      weights[i] = scores_ + (r + i) * kAttentionKeys;
+    }
+    const T* values =
+        reinterpret_cast<const T*>(tile_.kv.values) + key * value_stride_;
+    for (int64_t d = 0; d < value_stride_; d += kKeyBlock) {
+      FloatVec sums[kRows][kParts];
+      for (int i = 0; i < kRows; ++i) {
+        for (int p = 0; p < kParts; ++p) {
+          sums[i][p] =
+              hn::LoadU(df, sums_ + (r + i) * value_stride_ + d + p * kLanes);
+        }
+      }
+      MultiplyAdd<kRows>(weights, count, values + d, value_stride_, sums);
+      for (int i = 0; i < kRows; ++i) {
+        for (int p = 0; p < kParts; ++p) {
+          hn::StoreU(sums[i][p], df,
+                     sums_ + (r + i) * value_stride_ + d + p * kLanes);
+        }
+      }
+    }
+  }
+
+  void Finish(int64_t r) {
+    const float factor = total_[r] > 0.0f ? 1.0f / total_[r] : 0.0f;
+    const float* sums = sums_ + r * value_stride_;
+    for (int64_t i = 0; i < tile_.kv.head_dim; ++i) {
+      tile_.outs[r][i] = sums[i] * factor;
+    }
+  }
+
+  const AttentionTile& tile_;
+  const int64_t value_stride_;
+  float* const scores_;
+  float* const sums_;
+  float max_[kMaxAttentionRows];
+  float total_[kMaxAttentionRows];
+};
+
+void Attend(const AttentionTile& tile) {
+  switch (tile.kv.type) {
+    case KvType::kF32:
+      return Pass<float>(tile).Run();
+    case KvType::kF16:
+      return Pass<uint16_t>(tile).Run();
+    case KvType::kInt8:
+      return Pass<int8_t>(tile).Run();
+  }
 }
 
-// The weighted sum of kVectors vectors of every value, from `offset` on.
-template <int64_t kVectors>
-void SumValues(const AttentionRow& row, float factor, int64_t offset) {
+// Values as they are stored; `scale` is used by int8 alone.
+HWY_INLINE void StorePart(FloatVec x, FloatVec /*scale*/, float* out) {
+  hn::StoreU(x, FloatTag(), out);
+}
+HWY_INLINE void StorePart(FloatVec x, FloatVec /*scale*/, uint16_t* out) {
   const FloatTag df;
-  FloatVec acc[kVectors];
-  for (int64_t v = 0; v < kVectors; ++v) acc[v] = hn::Zero(df);
-  const float* values = row.values + offset;
-  for (int64_t key = 0; key < row.num_keys; ++key, values += row.kv_stride) {
-    const FloatVec weight = hn::Set(df, row.scores[key]);
-    for (int64_t v = 0; v < kVectors; ++v) {
-      acc[v] = hn::MulAdd(weight, hn::LoadU(df, values + v * kLanes), acc[v]);
+  const hn::Rebind<hwy::float16_t, FloatTag> df16;
+  const hn::Rebind<uint16_t, FloatTag> du16;
+  constexpr float kMaxF16 = 65504.0f;
+  const FloatVec bounded =
+      hn::Max(hn::Min(x, hn::Set(df, kMaxF16)), hn::Set(df, -kMaxF16));
+  hn::StoreU(hn::BitCast(du16, hn::DemoteTo(df16, bounded)), du16, out);
+}
+HWY_INLINE void StorePart(FloatVec x, FloatVec scale, int8_t* out) {
+  const IntTag di;
+  const hn::Rebind<int8_t, FloatTag> di8;
+  const auto code =
+      hn::Max(hn::Min(hn::NearestInt(hn::Div(x, scale)), hn::Set(di, 127)),
+              hn::Set(di, -127));
+  hn::StoreU(hn::DemoteTo(di8, code), di8, out);
+}
+
+// What a vector is divided by before it is rounded to int8, kept in `stored`;
+// null for the other types, which need none.
+FloatVec Int8Scale(const float* x, int64_t size, float* stored) {
+  if (stored == nullptr) return hn::Set(FloatTag(), 1.0f);
+  float max_abs = 0.0f;
+  for (int64_t i = 0; i < size; ++i)
+    max_abs = std::max(max_abs, std::abs(x[i]));
+  const float scale = max_abs / 127.0f;
+  *stored = scale;
+  // An all-zero vector: any divisor gives zeros.
+  return hn::Set(FloatTag(), scale > 0.0f ? scale : 1.0f);
+}
+
+template <typename T>
+void Store(const KvHead& kv, int64_t position, const float* key,
+           const float* value) {
+  const bool quantized = sizeof(T) == 1;
+  const FloatVec key_scale = Int8Scale(
+      key, kv.head_dim, quantized ? kv.key_scales + position : nullptr);
+  const FloatVec value_scale = Int8Scale(
+      value, kv.head_dim, quantized ? kv.value_scales + position : nullptr);
+  T* keys = reinterpret_cast<T*>(kv.keys) +
+            position / kKeyBlock * kKeyBlock * kv.head_dim +
+            position % kKeyBlock;
+  T* values = reinterpret_cast<T*>(kv.values) + position * kv.value_stride();
+  for (int64_t begin = 0; begin < kv.head_dim; begin += kKeyBlock) {
+    const int64_t size = std::min(kKeyBlock, kv.head_dim - begin);
+    float x[2][kKeyBlock] = {};
+    std::copy(key + begin, key + begin + size, x[0]);
+    std::copy(value + begin, value + begin + size, x[1]);
+    T column[kKeyBlock];
+    for (int64_t i = 0; i < kKeyBlock; i += kLanes) {
+      const FloatTag df;
+      StorePart(hn::LoadU(df, x[0] + i), key_scale, column + i);
+      StorePart(hn::LoadU(df, x[1] + i), value_scale, values + begin + i);
     }
-  }
-  for (int64_t v = 0; v < kVectors; ++v) {
-    hn::StoreU(hn::Mul(acc[v], hn::Set(df, factor)), df,
-               row.out + offset + v * kLanes);
+    for (int64_t i = 0; i < size; ++i)
+      keys[(begin + i) * kKeyBlock] = column[i];
   }
 }
 
-void AttendRow(const AttentionRow& row) {
-  ScoreKeys(row);
-  const float max_score = MaxScore(row.scores, row.num_keys);
-  if (max_score == kHidden) {
-    std::fill(row.out, row.out + row.head_dim, 0.0f);
-    return;
-  }
-  const float factor = 1.0f / Exponentiate(row, max_score);
-  int64_t i = 0;
-  for (; i + kOutVectors * kLanes <= row.head_dim; i += kOutVectors * kLanes) {
-    SumValues<kOutVectors>(row, factor, i);
-  }
-  for (; i + kLanes <= row.head_dim; i += kLanes) {
-    SumValues<1>(row, factor, i);
-  }
-  for (; i < row.head_dim; ++i) {
-    float sum = 0.0f;
-    for (int64_t key = 0; key < row.num_keys; ++key) {
-      sum += row.scores[key] * row.values[key * row.kv_stride + i];
-    }
-    row.out[i] = sum * factor;
+void StoreKv(const KvHead& kv, int64_t position, const float* key,
+             const float* value) {
+  switch (kv.type) {
+    case KvType::kF32:
+      return Store<float>(kv, position, key, value);
+    case KvType::kF16:
+      return Store<uint16_t>(kv, position, key, value);
+    case KvType::kInt8:
+      return Store<int8_t>(kv, position, key, value);
   }
 }
 
 }  // namespace
 
-void EnterAttention(KernelTable* table) { table->attention_row = AttendRow; }
+void EnterAttention(KernelTable* table) {
+  table->attention = Attend;
+  table->store_kv = StoreKv;
+}
 
 }  // namespace ounce::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -40,6 +40,7 @@ KernelTable MakeSimdTable(Isa isa) {
   simd::AddQuantizeRow(isa, &table);
   simd::AddPointwise(isa, &table);
   simd::AddAttention(isa, &table);
+  simd::AddLimits(isa, &table);
   return table;
 }
 

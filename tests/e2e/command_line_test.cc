@@ -5,7 +5,9 @@
 #include <filesystem>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "core/json.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/util/program.h"
@@ -183,6 +185,43 @@ TEST_F(CommandLineTest, PromptMayComeFromStdin) {
       RunOunce({"run", model, "-p", "-", "-n", "8"}, prompt);
   EXPECT_EQ(piped.exit_code, 0) << piped.err;
   EXPECT_EQ(piped.out, given.out);
+}
+
+// What it says of the weights agrees with the file: all matrices but the
+// embedding are read for every token.
+TEST_F(CommandLineTest, BenchMeasuresWhatItSays) {
+  const ProgramResult run =
+      RunOunce({"bench", kTiny, "-p", "8", "-n", "4", "-r", "2", "-t", "1,2",
+                "--ops", "--json", "--kv", "f32"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const absl::StatusOr<Json> json = ParseJson(run.out);
+  ASSERT_TRUE(json.ok()) << run.out;
+  const Json::Array& runs = *json->Find("runs")->AsArray();
+  ASSERT_EQ(runs.size(), 2u);
+  const Json::Array& tests = *runs[1].Find("tests")->AsArray();
+  ASSERT_EQ(tests.size(), 2u);
+  EXPECT_EQ(*tests[0].Find("name")->AsString(), "pp8");
+  EXPECT_EQ(*tests[1].Find("name")->AsString(), "tg4");
+  EXPECT_GT(*tests[0].Find("tokens_per_s")->Find("median")->AsDouble(), 0.0);
+  // 3 layers of 64 x 64, 32 x 64 twice, 64 x 64 and three of 160 x 64, and a
+  // head of 320 x 64, in f32; 2 key heads of 16, three positions half way.
+  const double weights =
+      4.0 * (3 * (2 * 64 * 64 + 2 * 32 * 64 + 3 * 160 * 64) + 320 * 64);
+  const double keys_and_values = 3 * 2 * 3 * 2 * 16 * 4;
+  EXPECT_EQ(*tests[1].Find("bytes_per_token")->AsDouble(),
+            weights + keys_and_values);
+}
+
+TEST_F(CommandLineTest, BenchRefusesWhatItCannotMeasure) {
+  for (const std::vector<std::string>& args :
+       {std::vector<std::string>{"-p", "0", "-n", "0"},
+        {"-t", "1,x"},
+        {"-t", "0"},
+        {"--kv", "f8"}}) {
+    std::vector<std::string> line = {"bench", kTiny};
+    line.insert(line.end(), args.begin(), args.end());
+    EXPECT_EQ(RunOunce(line).exit_code, 2) << args[1];
+  }
 }
 
 TEST_F(CommandLineTest, KilledCompressLeavesNothingUnderTheFinalName) {

@@ -48,7 +48,8 @@ TEST_P(KernelContextTest, TableIsComplete) {
   EXPECT_NE(table().rotary, nullptr);
   EXPECT_NE(table().gated_activation, nullptr);
   EXPECT_NE(table().add, nullptr);
-  EXPECT_NE(table().attention_row, nullptr);
+  EXPECT_NE(table().attention, nullptr);
+  EXPECT_NE(table().store_kv, nullptr);
 }
 
 OUNCE_INSTANTIATE_ISA_TEST(KernelContextTest);

@@ -1,6 +1,8 @@
 #include "kernels/linear.h"
 
+#include <algorithm>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "core/thread_pool.h"
@@ -44,7 +46,7 @@ class LinearTest : public IsaTest {
     input.dense = x.view();
     input.quantized = quantizer.Quantize(context, x.view());
     Matrix out(x.rows(), w.rows);
-    Linear(context, input, w, bias, out.view());
+    Linear(context, input, {{&w, bias, out.view()}});
     return out;
   }
 };
@@ -149,7 +151,93 @@ TEST_P(LinearTest, NoTokensAreFine) {
   }
 }
 
+// What several products in one call give is what each gives alone.
+class FusedLinearTest : public LinearTest {
+ protected:
+  // Not before it is known that this CPU runs the instruction set.
+  void SetUp() override {
+    LinearTest::SetUp();
+    if (!IsSkipped()) context_.emplace(GetParam(), &pool_);
+  }
+
+  MatMulInput Input(const Matrix& x) {
+    MatMulInput input;
+    input.dense = x.view();
+    input.quantized = quantizer_.Quantize(*context_, x.view());
+    return input;
+  }
+
+  ThreadPool pool_{2};
+  std::optional<KernelContext> context_;
+  RowQuantizer quantizer_;
+};
+
+TEST_P(FusedLinearTest, ProjectionsSideBySide) {
+  StoredMatrix a(Codec::kInt4, 300, 96, 32);
+  StoredMatrix b(Codec::kInt8, 70, 96, 0);
+  StoredMatrix c(Codec::kF32, 130, 96, 0);
+  for (StoredMatrix* w : {&a, &b, &c}) Fill(w);
+  for (const int64_t tokens : {1, 40}) {
+    const Matrix x = RandomData().Floats(tokens, 96);
+    Matrix outs[3] = {Matrix(tokens, 300), Matrix(tokens, 70),
+                      Matrix(tokens, 130)};
+    const PackedMatrix views[3] = {a.view(), b.view(), c.view()};
+    Linear(*context_, Input(x),
+           {{&views[0], nullptr, outs[0].view()},
+            {&views[1], nullptr, outs[1].view()},
+            {&views[2], nullptr, outs[2].view()}});
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_THAT(outs[i].values(),
+                  ElementsAreArray(Run(1, x, views[i]).values()))
+          << i << " tokens " << tokens;
+    }
+  }
+}
+
+TEST_P(FusedLinearTest, AddAddsToTheSum) {
+  StoredMatrix w(Codec::kInt4, 300, 96, 32);
+  Fill(&w);
+  const PackedMatrix view = w.view();
+  const Matrix x = RandomData().Floats(5, 96);
+  const Matrix product = Run(1, x, view);
+  Matrix out(5, 300);
+  Matrix sum(5, 300);
+  for (float& value : sum.values()) value = 2.5f;
+  LinearAdd(*context_, Input(x), {&view, nullptr, out.view()}, sum.view());
+  for (size_t i = 0; i < sum.values().size(); ++i) {
+    ASSERT_EQ(sum.values()[i], 2.5f + product.values()[i]);
+  }
+}
+
+// ReLU, so that the expected values are exact: max(gate, 0) * up.
+TEST_P(FusedLinearTest, GateAndUpMayHaveCodecsOfTheirOwn) {
+  StoredMatrix gate(Codec::kInt4, 300, 96, 32);
+  StoredMatrix up4(Codec::kInt4, 300, 96, 64);
+  StoredMatrix up32(Codec::kF32, 300, 96, 0);
+  for (StoredMatrix* w : {&gate, &up4, &up32}) Fill(w);
+  const PackedMatrix gate_view = gate.view();
+  const std::vector<float> bias(300, 0.5f);
+  for (const StoredMatrix* up : {&up4, &up32}) {
+    const PackedMatrix up_view = up->view();
+    for (const int64_t tokens : {1, 40}) {
+      const Matrix x = RandomData().Floats(tokens, 96);
+      const Matrix g = Run(1, x, gate_view, bias.data());
+      const Matrix u = Run(1, x, up_view);
+      Matrix gate_out(tokens, 300);
+      Matrix up_out(tokens, 300);
+      GatedLinear(*context_, Input(x), Activation::kRelu,
+                  {&gate_view, bias.data(), gate_out.view()},
+                  {&up_view, nullptr, up_out.view()});
+      for (size_t i = 0; i < g.values().size(); ++i) {
+        ASSERT_EQ(gate_out.values()[i],
+                  std::max(g.values()[i], 0.0f) * u.values()[i]);
+      }
+    }
+  }
+}
+
 OUNCE_INSTANTIATE_ISA_TEST(LinearTest);
+OUNCE_INSTANTIATE_ISA_TEST(FusedLinearTest);
 
 }  // namespace
 }  // namespace ounce

@@ -164,6 +164,86 @@ TEST_F(ExecutorTest, PartsGiveWhatTheWholeGives) {
   }
 }
 
+TEST_F(ExecutorTest, LastRowsAreThoseOfAllRows) {
+  std::vector<int32_t> ids;
+  for (int i = 0; i < 600; ++i) ids.push_back((i * 37 + i / 50) % 50);
+  const TinyModel model(TinySpec(), Codec::kInt4);
+  for (const size_t count : {1u, 17u, 512u, 513u, 600u}) {
+    Executor executor(model.weights(), &context_, 600);
+    Matrix all, last;
+    ASSERT_OK(
+        executor.Forward(absl::MakeConstSpan(ids).subspan(0, count), &all));
+    executor.Reset();
+    ASSERT_OK(executor.Forward(
+        {{0, absl::MakeConstSpan(ids).subspan(0, count), nullptr}},
+        HiddenRows::kLastOfEach, &last));
+    ASSERT_EQ(last.rows(), 1);
+    EXPECT_THAT(last.values(), ::testing::ElementsAreArray(all.values().subspan(
+                                   all.values().size() - 24)));
+    EXPECT_EQ(executor.position(), static_cast<int64_t>(count));
+  }
+}
+
+// Three sequences of different lengths side by side, two passes: each gives the
+// bits of its run alone.
+TEST_F(ExecutorTest, SequencesSideBySideGiveWhatEachGivesAlone) {
+  const std::vector<std::vector<int32_t>> prompts = {
+      {1, 2, 3, 4, 5, 6, 7}, {49}, std::vector<int32_t>(530, 11)};
+  const std::vector<int32_t> next = {8, 9, 10};
+  for (const Codec codec : {Codec::kInt8, Codec::kInt4}) {
+    const TinyModel model(TinySpec(), codec);
+    for (const KvType kv : {KvType::kF32, KvType::kF16, KvType::kInt8}) {
+      Executor together(model.weights(), &context_, 540, {3, kv});
+      std::vector<SequenceTokens> batch;
+      for (size_t i = 0; i < 3; ++i) {
+        batch.push_back({static_cast<int64_t>(i), prompts[i], nullptr});
+      }
+      Matrix first, second;
+      ASSERT_OK(together.Forward(batch, HiddenRows::kLastOfEach, &first));
+      for (size_t i = 0; i < 3; ++i) {
+        batch[i].ids = absl::MakeConstSpan(&next[i], 1);
+      }
+      ASSERT_OK(together.Forward(batch, HiddenRows::kAll, &second));
+      for (int64_t i = 0; i < 3; ++i) {
+        Executor alone(model.weights(), &context_, 540, {1, kv});
+        Matrix hidden;
+        const auto index = static_cast<size_t>(i);
+        ASSERT_OK(alone.Forward({{0, prompts[index], nullptr}},
+                                HiddenRows::kLastOfEach, &hidden));
+        for (int64_t c = 0; c < 24; ++c) {
+          ASSERT_EQ(first.row(i)[c], hidden.row(0)[c]) << i;
+        }
+        ASSERT_OK(alone.Forward({next[index]}, &hidden));
+        for (int64_t c = 0; c < 24; ++c) {
+          ASSERT_EQ(second.row(i)[c], hidden.row(0)[c]) << i;
+        }
+      }
+    }
+  }
+}
+
+// An f16 key or value is off by 2^-11 of itself at most; an int8 one by 1/254
+// of its head's largest.  The scores of these weights reach 20, so that softmax
+// and a second block make of it up to forty times as much.
+TEST_F(ExecutorTest, SmallerCachesStayNearTheFullOne) {
+  const TinyModel model(TinySpec());
+  Matrix hidden;
+  Executor full(model.weights(), &context_, 64);
+  ASSERT_OK(full.Forward(Ids(), &hidden));
+  const std::vector<float> expected(hidden.values().begin(),
+                                    hidden.values().end());
+  Executor half(model.weights(), &context_, 64, {1, KvType::kF16});
+  ASSERT_OK(half.Forward(Ids(), &hidden));
+  EXPECT_THAT(hidden.values(), Pointwise(FloatNear(2e-2f), expected));
+  EXPECT_THAT(hidden.values(),
+              ::testing::Not(Pointwise(FloatNear(1e-7f), expected)));
+  Executor int8(model.weights(), &context_, 64, {1, KvType::kInt8});
+  ASSERT_OK(int8.Forward(Ids(), &hidden));
+  EXPECT_THAT(hidden.values(), Pointwise(FloatNear(1.6e-1f), expected));
+  EXPECT_THAT(hidden.values(),
+              ::testing::Not(Pointwise(FloatNear(1e-5f), expected)));
+}
+
 TEST_F(ExecutorTest, RewindForgetsTheTokensBehind) {
   const TinyModel model(TinySpec());
   Executor executor(model.weights(), &context_, 8);

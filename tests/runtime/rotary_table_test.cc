@@ -82,12 +82,9 @@ TEST(RotaryTableTest, Llama3ScalingHasThreeRegions) {
 TEST(RotaryTableTest, FillsCosinesAndSinesOfThePositionsAsked) {
   RotarySpec spec;
   const RotaryTable table(spec, 8);
-  Matrix cos, sin;
-  table.Fill(/*first_position=*/5, /*tokens=*/3, &cos, &sin);
-  ASSERT_EQ(cos.rows(), 3);
-  ASSERT_EQ(cos.cols(), 4);
-  ASSERT_EQ(sin.rows(), 3);
-  ASSERT_EQ(sin.cols(), 4);
+  Matrix cos(3, 4);
+  Matrix sin(3, 4);
+  table.Fill(/*first_position=*/5, cos.view(), sin.view());
   for (int64_t t = 0; t < 3; ++t) {
     for (int64_t i = 0; i < 4; ++i) {
       const double angle =
@@ -101,8 +98,9 @@ TEST(RotaryTableTest, FillsCosinesAndSinesOfThePositionsAsked) {
 
 TEST(RotaryTableTest, PositionZeroTurnsNothing) {
   const RotaryTable table(RotarySpec(), 4);
-  Matrix cos, sin;
-  table.Fill(0, 1, &cos, &sin);
+  Matrix cos(1, 2);
+  Matrix sin(1, 2);
+  table.Fill(0, cos.view(), sin.view());
   EXPECT_THAT(cos.values(), ::testing::Each(1.0f));
   EXPECT_THAT(sin.values(), ::testing::Each(0.0f));
 }
@@ -110,8 +108,9 @@ TEST(RotaryTableTest, PositionZeroTurnsNothing) {
 // Far out the angle's own f32 rounding is what a reference in f32 has as well.
 TEST(RotaryTableTest, AnglesAreRoundedToF32) {
   const RotaryTable table(RotarySpec(), 4);
-  Matrix cos, sin;
-  table.Fill(100003, 1, &cos, &sin);
+  Matrix cos(1, 2);
+  Matrix sin(1, 2);
+  table.Fill(100003, cos.view(), sin.view());
   const float angle = 100003.0f * table.frequencies()[1];
   EXPECT_EQ(cos.row(0)[1], std::cos(angle));
   EXPECT_EQ(sin.row(0)[1], std::sin(angle));

@@ -1,0 +1,141 @@
+// Loops that do nothing but read, or nothing but multiply.
+#include "kernels/simd/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/simd/limits.cc"
+#include <cstdint>
+
+#include "core/packing/codec.h"
+#include "hwy/cache_control.h"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "kernels/simd/add_ops.h"
+#include "kernels/simd/dot-inl.h"
+
+#if OUNCE_SIMD_TARGET
+HWY_BEFORE_NAMESPACE();
+namespace ounce::HWY_NAMESPACE {
+namespace {
+
+constexpr int64_t kLineBytes = 64;
+constexpr int kLineVectors = static_cast<int>(kLineBytes / (4 * kLanes));
+
+// The compiler must neither drop a value nor know it.
+template <class V>
+HWY_INLINE V Opaque(V v) {
+#if HWY_ARCH_X86
+  asm volatile("" : "+v"(v.raw));
+#else
+  asm volatile("" : "+w"(v.raw));
+#endif
+  return v;
+}
+
+// `kStreams` equal stretches side by side, a line of each at a time, asking for
+// what lies `prefetch` bytes ahead unless that is 0.
+template <int kStreams>
+HWY_NOINLINE void ReadStreams(const uint8_t* data, int64_t bytes,
+                              int64_t prefetch) {
+  const int64_t stretch = bytes / kStreams / kLineBytes * kLineBytes;
+  IntVec sums[kLineVectors];
+  for (IntVec& sum : sums) sum = hn::Zero(IntTag());
+  for (int64_t at = 0; at < stretch; at += kLineBytes) {
+    for (int s = 0; s < kStreams; ++s) {
+      const uint8_t* line = data + s * stretch + at;
+      if (prefetch != 0) hwy::Prefetch(line + prefetch);
+      for (int v = 0; v < kLineVectors; ++v) {
+        sums[v] = hn::Xor(sums[v], LoadBytes(line + v * 4 * kLanes));
+      }
+    }
+  }
+  for (IntVec& sum : sums) Opaque(sum);
+}
+
+void ReadBytes(int loop, const uint8_t* data, int64_t bytes) {
+  switch (loop) {
+    case 0:
+      return ReadStreams<1>(data, bytes, 0);
+    case 1:
+      return ReadStreams<1>(data, bytes, 2048);
+    default:
+      return ReadStreams<4>(data, bytes, 1024);
+  }
+}
+static_assert(kNumReadLoops == 3);
+
+// Independent sums: more than the latency of any multiplication times what a
+// core starts per cycle.
+constexpr int kSums = 10;
+
+int64_t MultiplyFloats(int64_t rounds) {
+  const FloatTag df;
+  FloatVec sums[kSums];
+  for (FloatVec& sum : sums) sum = hn::Zero(df);
+  FloatVec a = hn::Set(df, 0.5f);
+  FloatVec b = hn::Set(df, 1.0f);
+  for (int64_t i = 0; i < rounds; ++i) {
+    a = Opaque(a);
+    b = Opaque(b);
+    for (FloatVec& sum : sums) sum = hn::MulAdd(a, b, sum);
+  }
+  for (FloatVec& sum : sums) Opaque(sum);
+  return rounds * kSums * kLanes;
+}
+
+int64_t MultiplyU4(int64_t rounds) {
+  IntVec sums[kSums];
+  for (IntVec& sum : sums) sum = hn::Zero(IntTag());
+  IntVec a = hn::Set(IntTag(), 0x01020304);
+  IntVec b = hn::Set(IntTag(), 0x04030201);
+  for (int64_t i = 0; i < rounds; ++i) {
+    for (IntVec& sum : sums) {
+      // Once each: the product itself must not be shared between the sums.
+      a = Opaque(a);
+      sum = DotU4(sum, a, b);
+    }
+  }
+  for (IntVec& sum : sums) Opaque(sum);
+  return rounds * kSums * kLanes * 4;
+}
+
+int64_t MultiplyS8(int64_t rounds) {
+  IntVec sums[kSums];
+  for (IntVec& sum : sums) sum = hn::Zero(IntTag());
+  const auto a = PrepareS8(Opaque(hn::Set(IntTag(), 0x01020304)));
+  IntVec b = hn::Set(IntTag(), 0x04030201);
+  for (int64_t i = 0; i < rounds; ++i) {
+    for (IntVec& sum : sums) {
+      b = Opaque(b);
+      sum = DotS8(sum, a, b);
+    }
+  }
+  for (IntVec& sum : sums) Opaque(sum);
+  return rounds * kSums * kLanes * 4;
+}
+
+int64_t MultiplyRegisters(Codec codec, int64_t rounds) {
+  const CodecInfo& info = GetCodecInfo(codec);
+  if (!info.quantized) return MultiplyFloats(rounds);
+  return info.bits == 4 ? MultiplyU4(rounds) : MultiplyS8(rounds);
+}
+
+}  // namespace
+
+void EnterLimits(KernelTable* table) {
+  table->read_bytes = ReadBytes;
+  table->multiply_registers = MultiplyRegisters;
+}
+
+}  // namespace ounce::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif  // OUNCE_SIMD_TARGET
+
+#if HWY_ONCE
+namespace ounce::simd {
+
+void AddLimits(Isa isa, KernelTable* table) {
+  OUNCE_CALL_TARGET(isa, EnterLimits(table));
+}
+
+}  // namespace ounce::simd
+#endif  // HWY_ONCE
