@@ -1,7 +1,6 @@
 #include "compress/compress.h"
 
 #include <algorithm>
-#include <future>
 #include <memory>
 #include <utility>
 
@@ -16,7 +15,9 @@
 namespace ounce {
 namespace {
 
-// Drives every tensor of a plan through its passes into the writer.
+// Drives every tensor of a plan through its passes into the writer.  While the
+// pool compresses a panel it also hashes as much of the source and writes the
+// panel before, so that all threads have work to the end.
 class Pipeline {
  public:
   Pipeline(const ModelFile& model, const Plan& plan,
@@ -26,6 +27,7 @@ class Pipeline {
         plan_(plan),
         progress_(progress),
         pass_(pool),
+        hasher_(model.path, model.files),
         writer_(*writer) {
     for (const TensorPlan& row : plan.tensors) {
       work_bytes_ += row.tensor->matrix.bytes;
@@ -34,12 +36,25 @@ class Pipeline {
 
   absl::Status Run(CompressReport* report) {
     for (const TensorPlan& row : plan_.tensors) {
-      OUNCE_RETURN_IF_ERROR(WriteTensor(row, report));
+      OUNCE_RETURN_IF_ERROR(CompressTensor(row, report));
     }
-    return absl::OkStatus();
+    return Write(last_);
+  }
+
+  absl::StatusOr<std::vector<SourceFile>> FinishSources() {
+    return hasher_.Finish();
   }
 
  private:
+  // Rows of a tensor, compressed but not yet written.
+  struct Panel {
+    const TensorPlan* row = nullptr;
+    int64_t begin = 0;
+    int64_t end = 0;
+    absl::Span<const uint8_t> packed;  // Lives in pass_.
+    TensorStats stats;                 // Of the tensor up to here.
+  };
+
   // Calls visit(begin, end) for each panel of rows and gives the panel's source
   // pages back afterwards.
   template <typename Visit>
@@ -85,26 +100,12 @@ class Pipeline {
     });
   }
 
-  absl::Status WriteTensor(const TensorPlan& row, CompressReport* report) {
+  absl::Status CompressTensor(const TensorPlan& row, CompressReport* report) {
     OUNCE_ASSIGN_OR_RETURN(Pruner* const pruner, PrunerOf(row));
-    TensorRecord record;
-    record.name = row.tensor->slot.name;
-    record.shape = row.tensor->slot.shape;
-    record.codec = row.codec;
-    record.group_size = row.group_size;
-    OUNCE_RETURN_IF_ERROR(writer_.BeginTensor(std::move(record)));
     TensorStats stats;
-    OUNCE_RETURN_IF_ERROR(
-        ForEachPanel(row, [&](int64_t begin, int64_t end) -> absl::Status {
-          absl::Span<const uint8_t> packed;
-          OUNCE_RETURN_IF_ERROR(
-              pass_.Run(row, begin, end, pruner, &packed, &stats));
-          const PackedMatrix& matrix = row.tensor->matrix;
-          done_bytes_ += (end - begin) * (matrix.bytes / matrix.rows);
-          ReportProgress(progress_, done_bytes_, work_bytes_);
-          return writer_.AppendBytes(packed);
-        }));
-    OUNCE_RETURN_IF_ERROR(writer_.EndTensor(stats.snr_db(), stats.sparsity()));
+    OUNCE_RETURN_IF_ERROR(ForEachPanel(row, [&](int64_t begin, int64_t end) {
+      return CompressPanel(row, begin, end, pruner, &stats);
+    }));
     report->tensors.push_back(
         {row.tensor->slot.name, stats.snr_db(),
          static_cast<double>(stats.pruned) / static_cast<double>(stats.weights),
@@ -112,11 +113,46 @@ class Pipeline {
     return absl::OkStatus();
   }
 
+  absl::Status CompressPanel(const TensorPlan& row, int64_t begin, int64_t end,
+                             Pruner* pruner, TensorStats* stats) {
+    const PackedMatrix& matrix = row.tensor->matrix;
+    const int64_t bytes = (end - begin) * (matrix.bytes / matrix.rows);
+    absl::Status written;
+    pass_.AddTask([&] { hasher_.Advance(bytes); });
+    pass_.AddTask([&] { written = Write(last_); });
+    Panel panel = {&row, begin, end, {}, {}};
+    OUNCE_RETURN_IF_ERROR(
+        pass_.Run(row, begin, end, pruner, &panel.packed, stats));
+    OUNCE_RETURN_IF_ERROR(written);
+    panel.stats = *stats;
+    last_ = panel;
+    done_bytes_ += bytes;
+    ReportProgress(progress_, done_bytes_, work_bytes_);
+    return absl::OkStatus();
+  }
+
+  absl::Status Write(const Panel& panel) {
+    if (panel.row == nullptr) return absl::OkStatus();
+    if (panel.begin == 0) {
+      TensorRecord record;
+      record.name = panel.row->tensor->slot.name;
+      record.shape = panel.row->tensor->slot.shape;
+      record.codec = panel.row->codec;
+      record.group_size = panel.row->group_size;
+      OUNCE_RETURN_IF_ERROR(writer_.BeginTensor(std::move(record)));
+    }
+    OUNCE_RETURN_IF_ERROR(writer_.AppendBytes(panel.packed));
+    if (panel.end < panel.row->tensor->matrix.rows) return absl::OkStatus();
+    return writer_.EndTensor(panel.stats.snr_db(), panel.stats.sparsity());
+  }
+
   const ModelFile& model_;
   const Plan& plan_;
   const ProgressCallback& progress_;
   TensorPass pass_;
+  SourceHasher hasher_;
   ArtifactWriter& writer_;
+  Panel last_;
   absl::flat_hash_map<const PruneRule*, std::unique_ptr<Pruner>> pruners_;
   int64_t done_bytes_ = 0;
   int64_t work_bytes_ = 0;
@@ -143,20 +179,17 @@ absl::StatusOr<CompressReport> Compress(const ModelFile& model,
   report.warnings = plan.warnings;
   OUNCE_ASSIGN_OR_RETURN(const std::unique_ptr<ArtifactWriter> writer,
                          ArtifactWriter::Create(path, plan.bytes));
-  // Beside the work: hashing is one long chain that no second thread could
-  // help.
-  std::future<absl::StatusOr<std::vector<SourceFile>>> sources =
-      std::async(std::launch::async, HashSourceFiles, model.path, model.files);
   Pipeline pipeline(model, plan, options.progress, pool, writer.get());
   OUNCE_RETURN_IF_ERROR(pipeline.Run(&report));
   Provenance provenance;
   provenance.tool_version = options.tool_version;
   provenance.recipe = RecipeYaml(recipe);
-  OUNCE_ASSIGN_OR_RETURN(provenance.sources, sources.get());
+  OUNCE_ASSIGN_OR_RETURN(provenance.sources, pipeline.FinishSources());
   OUNCE_ASSIGN_OR_RETURN(
       report.artifact_id,
       writer->Finish(model.spec, model.tokenizer, provenance));
   report.file_bytes = writer->file_bytes();
+  report.sync_seconds = writer->sync_seconds();
   WarnOfTinyScales(&report);
   return report;
 }

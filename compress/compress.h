@@ -25,6 +25,8 @@ struct CompressOptions {
 struct CompressReport {
   Hash128 artifact_id;
   int64_t file_bytes = 0;
+  // Of the time that Compress() took: waiting for the disk, at its end.
+  double sync_seconds = 0.0;
   // Per tensor, in the order of the plan: what was reached.
   struct Tensor {
     std::string name;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "compress/tensor_pass.h"
+#include "core/hash.h"
 #include "core/packing/codec.h"
 #include "core/status_macros.h"
 
@@ -108,8 +109,8 @@ std::string DescribeTensorPlan(const TensorPlan& plan) {
 
 namespace {
 
-// Seconds per weight, from compressing one panel of the largest tensor that the
-// rule of `kind` applies to.
+// Seconds per weight, from hashing and compressing one panel of the largest
+// tensor that the rule of `kind` applies to.
 absl::StatusOr<double> TimeSample(const Plan& plan, const QuantizeRule* kind,
                                   ThreadPool* pool) {
   const TensorPlan* sample = nullptr;
@@ -126,6 +127,11 @@ absl::StatusOr<double> TimeSample(const Plan& plan, const QuantizeRule* kind,
   for (int run = 0; run < 2; ++run) {
     absl::Span<const uint8_t> packed;
     TensorStats stats;
+    Sha256Stream hash;
+    pass.AddTask([&] {
+      const int64_t bytes = matrix.bytes / matrix.rows * rows;
+      hash.Update({matrix.data, static_cast<size_t>(bytes)});
+    });
     const auto start = std::chrono::steady_clock::now();
     OUNCE_RETURN_IF_ERROR(pass.Run(*sample, 0, rows, nullptr, &packed, &stats));
     seconds =

@@ -47,7 +47,7 @@ absl::StatusOr<Plan> MakePlan(const BoundTensors& bound, const Recipe& recipe);
 std::string DescribeTensorPlan(const TensorPlan& plan);
 
 // Seconds that compressing will take, from timing a sample of the plan's
-// largest tensors on `pool`; reading from disk comes on top.
+// largest tensors on `pool`; reading and writing files come on top.
 absl::StatusOr<double> EstimateSeconds(const Plan& plan, ThreadPool* pool);
 
 }  // namespace ounce

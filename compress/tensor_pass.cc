@@ -11,6 +11,7 @@
 #include "core/packing/codec.h"
 #include "core/packing/dense.h"
 #include "core/status_macros.h"
+#include "core/vectorize.h"
 
 namespace ounce {
 namespace {
@@ -20,20 +21,43 @@ constexpr int64_t kPanelFloats = int64_t{1} << 20;
 // The sum of term(i) for i in [0, count): in eight interleaved partial sums, so
 // that the compiler may use vectors and the order is fixed all the same.
 template <typename Term>
-double SumOf(int64_t count, Term term) {
+OUNCE_VECTORIZE_PART double SumOf(int64_t count, Term term) {
   std::array<double, 8> partial = {};
-  int64_t i = 0;
-  for (; i + 8 <= count; i += 8) {
+  const int64_t whole = count / 8 * 8;
+  for (int64_t i = 0; i < whole; i += 8) {
     for (int64_t lane = 0; lane < 8; ++lane) {
       partial[static_cast<size_t>(lane)] += term(i + lane);
     }
   }
-  for (; i < count; ++i) partial[0] += term(i);
+  for (int64_t i = whole; i < count; ++i) partial[0] += term(i);
   return ((partial[0] + partial[1]) + (partial[2] + partial[3])) +
          ((partial[4] + partial[5]) + (partial[6] + partial[7]));
 }
 
-double SquareSum(MatrixView<const float> rows) {
+// How many of `count` values are `value`.  In counters as wide as the values,
+// for the sake of vectors, and in parts that they can count.
+template <typename T, typename Counter>
+OUNCE_VECTORIZE_PART int64_t CountEqual(const T* values, int64_t count,
+                                        T value) {
+  static_assert(sizeof(T) == sizeof(Counter));
+  constexpr int64_t kPart = std::numeric_limits<Counter>::max() & ~15;
+  int64_t total = 0;
+  for (int64_t begin = 0; begin < count; begin += kPart) {
+    const int64_t end = std::min(count, begin + kPart);
+    Counter equal = 0;
+    for (int64_t i = begin; i < end; ++i) {
+      equal = static_cast<Counter>(equal + (values[i] == value));
+    }
+    total += equal;
+  }
+  return total;
+}
+
+OUNCE_VECTORIZE int64_t CountZeros(MatrixView<const float> rows) {
+  return CountEqual<float, uint32_t>(rows.data, rows.rows * rows.cols, 0.0f);
+}
+
+OUNCE_VECTORIZE double SquareSumOf(MatrixView<const float> rows) {
   double sum = 0.0;
   for (int64_t row = 0; row < rows.rows; ++row) {
     const float* weights = rows.row(row);
@@ -44,43 +68,71 @@ double SquareSum(MatrixView<const float> rows) {
   return sum;
 }
 
-// Calls visit(weights, codes, count, scale, zero_point) for each group.
-template <typename Visit>
-void ForEachGroup(MatrixView<const float> rows, const QuantizedMatrix& codes,
-                  Visit visit) {
+// One group of weights and what stands for them.
+struct Group {
+  const float* weights;
+  const int8_t* codes;
+  int64_t count;
+  float scale;
+  int zero_point;
+};
+
+struct Loss {
+  double error_sum;
+  int64_t zeros;
+};
+
+// The squared differences between a group's weights and what its codes give
+// back, and how many of these are zero.  `restored` is scratch for them.
+OUNCE_VECTORIZE_PART Loss MeasureCount(Group group, int64_t count,
+                                       float* restored) {
+  // Restored first and compared then: a loop that does both at once defeats
+  // the vectoriser.
+  for (int64_t i = 0; i < count; ++i) {
+    restored[i] =
+        group.scale * static_cast<float>(group.codes[i] - group.zero_point);
+  }
+  Loss loss;
+  loss.error_sum = SumOf(count, [&](int64_t i) {
+    const double error = double{group.weights[i]} - double{restored[i]};
+    return error * error;
+  });
+  const auto zero = static_cast<int8_t>(group.zero_point);
+  loss.zeros = CountEqual<int8_t, uint8_t>(group.codes, count, zero);
+  if (group.scale == 0.0f) loss.zeros = count;
+  return loss;
+}
+
+OUNCE_VECTORIZE Loss MeasureGroup(Group group, float* restored) {
+  // The size most groups have, whose loops take four vectors: finding out how
+  // long they are would take as long.
+  constexpr int64_t kUsualCount = 32;
+  if (group.count == kUsualCount) {
+    return MeasureCount(group, kUsualCount, restored);
+  }
+  return MeasureCount(group, group.count, restored);
+}
+
+// Adds the losses of all groups to `stats`.
+void Measure(MatrixView<const float> rows, const QuantizedMatrix& codes,
+             TensorStats* stats) {
+  std::vector<float> restored(
+      static_cast<size_t>(std::min(codes.group_size, codes.cols)));
   const int64_t groups = codes.num_groups();
   for (int64_t row = 0; row < codes.rows; ++row) {
     for (int64_t g = 0; g < groups; ++g) {
       const auto index = static_cast<size_t>(row * groups + g);
       const int64_t begin = g * codes.group_size;
       const int64_t end = std::min(codes.cols, begin + codes.group_size);
-      visit(rows.row(row) + begin,
-            codes.codes.data() + row * codes.cols + begin, end - begin,
-            codes.scales[index],
-            codes.zero_points.empty() ? 0 : int{codes.zero_points[index]});
+      const Loss loss = MeasureGroup(
+          {rows.row(row) + begin, codes.codes.data() + row * codes.cols + begin,
+           end - begin, codes.scales[index],
+           codes.zero_points.empty() ? 0 : int{codes.zero_points[index]}},
+          restored.data());
+      stats->error_sum += loss.error_sum;
+      stats->zeros += loss.zeros;
     }
   }
-}
-
-// Squared differences between the rows and what their codes give back, and how
-// many of these are zero.
-void Measure(MatrixView<const float> rows, const QuantizedMatrix& codes,
-             TensorStats* stats) {
-  ForEachGroup(
-      rows, codes,
-      [stats](const float* weights, const int8_t* group, int64_t count,
-              float scale, int zero_point) {
-        stats->error_sum += SumOf(count, [&](int64_t i) {
-          const double error =
-              double{weights[i]} -
-              double{scale * static_cast<float>(group[i] - zero_point)};
-          return error * error;
-        });
-        stats->zeros += scale == 0.0f
-                            ? count
-                            : std::count(group, group + count,
-                                         static_cast<int8_t>(zero_point));
-      });
 }
 
 void Add(const TensorStats& part, TensorStats* sum) {
@@ -112,83 +164,124 @@ int64_t TensorPass::MemoryBytes(const TensorPlan& plan) {
   const PackedMatrix& matrix = plan.tensor->matrix;
   const int64_t rows = std::min(matrix.rows, PanelRows(matrix.cols));
   const int64_t floats = rows * matrix.cols * int64_t{sizeof(float)};
-  // The panel, its stored bytes before and after.
+  // The panel, its stored bytes before and after, and those of the last panel.
   return floats + DivideUp(matrix.bytes, matrix.rows) * rows +
-         DivideUp(plan.bytes, matrix.rows) * RoundUp(rows, kRowBlock);
+         2 * DivideUp(plan.bytes, matrix.rows) * RoundUp(rows, kRowBlock);
 }
 
-absl::StatusOr<MatrixView<float>> TensorPass::Read(const BoundTensor& tensor,
-                                                   int64_t begin, int64_t end) {
-  const PackedMatrix& matrix = tensor.matrix;
-  panel_.Resize(end - begin, matrix.cols);
-  const int64_t blocks = DivideUp(end - begin, kRowBlock);
-  block_status_.assign(static_cast<size_t>(blocks), absl::OkStatus());
-  pool_.Run(blocks, [&](int64_t block, int) {
-    const int64_t first = begin + block * kRowBlock;
-    const int64_t last = std::min(end, first + kRowBlock);
-    block_status_[static_cast<size_t>(block)] =
-        CheckFinite(tensor, first, last);
-    GetCodecInfo(matrix.codec)
-        .unpack_rows(matrix, first, last, panel_.row(first - begin));
+void TensorPass::StartPanel(const BoundTensor& tensor, int64_t begin,
+                            int64_t end) {
+  panel_.Resize(end - begin, tensor.matrix.cols);
+  panel_begin_ = begin;
+  const auto blocks = static_cast<size_t>(DivideUp(end - begin, kRowBlock));
+  block_status_.assign(blocks, absl::OkStatus());
+  block_stats_.assign(blocks, TensorStats());
+}
+
+void TensorPass::ForEachBlock(absl::FunctionRef<void(int64_t block)> visit) {
+  const auto extra = static_cast<int64_t>(tasks_.size());
+  const auto blocks = static_cast<int64_t>(block_stats_.size());
+  pool_.Run(extra + blocks, [&](int64_t index, int) {
+    if (index < extra) {
+      tasks_[static_cast<size_t>(index)]();
+    } else {
+      visit(index - extra);
+    }
   });
+  tasks_.clear();
+}
+
+absl::Status TensorPass::BlockStatus() const {
   for (const absl::Status& status : block_status_) {
     OUNCE_RETURN_IF_ERROR(status);
   }
-  return panel_.view();
+  return absl::OkStatus();
 }
 
-double TensorPass::PanelSquareSum() {
-  block_stats_.assign(static_cast<size_t>(DivideUp(panel_.rows(), kRowBlock)),
-                      TensorStats());
-  pool_.Run(static_cast<int64_t>(block_stats_.size()), [&](int64_t block, int) {
-    block_stats_[static_cast<size_t>(block)].square_sum = SquareSum(
-        panel_.view().Rows(block * kRowBlock,
-                           std::min(panel_.rows(), (block + 1) * kRowBlock)));
-  });
+MatrixView<float> TensorPass::BlockRows(int64_t block) {
+  const int64_t first = block * kRowBlock;
+  return panel_.view().Rows(first, std::min(panel_.rows(), first + kRowBlock));
+}
+
+bool TensorPass::ReadBlock(const BoundTensor& tensor, int64_t block) {
+  const MatrixView<float> rows = BlockRows(block);
+  const int64_t first = panel_begin_ + block * kRowBlock;
+  absl::Status& status = block_status_[static_cast<size_t>(block)];
+  status = CheckFinite(tensor, first, first + rows.rows);
+  if (!status.ok()) return false;
+  GetCodecInfo(tensor.matrix.codec)
+      .unpack_rows(tensor.matrix, first, first + rows.rows, rows.data);
+  return true;
+}
+
+void TensorPass::SumBlock(int64_t block) {
+  block_stats_[static_cast<size_t>(block)].square_sum =
+      SquareSumOf(BlockRows(block));
+}
+
+double TensorPass::SquareSum() const {
   double sum = 0.0;
   for (const TensorStats& stats : block_stats_) sum += stats.square_sum;
   return sum;
 }
 
+absl::StatusOr<MatrixView<float>> TensorPass::Read(const BoundTensor& tensor,
+                                                   int64_t begin, int64_t end) {
+  StartPanel(tensor, begin, end);
+  ForEachBlock([&](int64_t block) { ReadBlock(tensor, block); });
+  OUNCE_RETURN_IF_ERROR(BlockStatus());
+  return panel_.view();
+}
+
 absl::Status TensorPass::Run(const TensorPlan& plan, int64_t begin, int64_t end,
                              Pruner* pruner, absl::Span<const uint8_t>* packed,
                              TensorStats* stats) {
-  OUNCE_RETURN_IF_ERROR(Read(*plan.tensor, begin, end).status());
-  const double original = PanelSquareSum();
-  stats->square_sum += original;
-  if (pruner != nullptr) {
+  const BoundTensor& tensor = *plan.tensor;
+  OUNCE_ASSIGN_OR_RETURN(const int64_t bytes,
+                         PackedBytes(plan.codec, end - begin,
+                                     tensor.matrix.cols, plan.group_size));
+  std::swap(packed_[0], packed_[1]);
+  packed_[0].resize(static_cast<size_t>(bytes));
+  *packed = packed_[0];
+  uint8_t* const out = packed_[0].data();
+  StartPanel(tensor, begin, end);
+  if (pruner == nullptr) {
+    // One visit does all, while the block is in the cache.
+    ForEachBlock([&](int64_t block) {
+      if (!ReadBlock(tensor, block)) return;
+      SumBlock(block);
+      PackBlock(plan, block, out);
+    });
+    stats->square_sum += SquareSum();
+  } else {
+    ForEachBlock([&](int64_t block) {
+      if (ReadBlock(tensor, block)) SumBlock(block);
+    });
+    OUNCE_RETURN_IF_ERROR(BlockStatus());
+    const double original = SquareSum();
+    stats->square_sum += original;
     pruner->Apply(panel_.view());
+    ForEachBlock([&](int64_t block) {
+      SumBlock(block);
+      PackBlock(plan, block, out);
+    });
     // Exactly 0 when nothing was pruned: both sums run in the same order.
-    stats->error_sum += std::max(0.0, original - PanelSquareSum());
+    stats->error_sum += std::max(0.0, original - SquareSum());
   }
-  OUNCE_ASSIGN_OR_RETURN(
-      const int64_t bytes,
-      PackedBytes(plan.codec, end - begin, panel_.cols(), plan.group_size));
-  packed_.resize(static_cast<size_t>(bytes));
-  block_stats_.assign(block_status_.size(), TensorStats());
-  pool_.Run(static_cast<int64_t>(block_status_.size()),
-            [&](int64_t block, int) { RunBlock(plan, block); });
-  for (size_t i = 0; i < block_stats_.size(); ++i) {
-    OUNCE_RETURN_IF_ERROR(Annotate(
-        block_status_[i],
-        absl::StrCat("tensor '", plan.tensor->slot.name, "', row block at ",
-                     begin + static_cast<int64_t>(i) * kRowBlock)));
-    Add(block_stats_[i], stats);
-  }
-  *packed = packed_;
+  OUNCE_RETURN_IF_ERROR(BlockStatus());
+  for (const TensorStats& block : block_stats_) Add(block, stats);
   return absl::OkStatus();
 }
 
-void TensorPass::RunBlock(const TensorPlan& plan, int64_t block) {
-  const int64_t first = block * kRowBlock;
-  const int64_t last = std::min(panel_.rows(), first + kRowBlock);
-  const MatrixView<const float> rows = panel_.view().Rows(first, last);
+void TensorPass::PackBlock(const TensorPlan& plan, int64_t block,
+                           uint8_t* packed) {
+  const MatrixView<const float> rows = BlockRows(block);
   const CodecInfo& codec = GetCodecInfo(plan.codec);
-  uint8_t* out = packed_.data() +
-                 codec.packed_bytes(first, panel_.cols(), plan.group_size);
+  uint8_t* out = packed + codec.packed_bytes(block * kRowBlock, panel_.cols(),
+                                             plan.group_size);
   TensorStats& stats = block_stats_[static_cast<size_t>(block)];
   stats.weights = rows.rows * rows.cols;
-  stats.pruned = std::count(rows.data, rows.data + stats.weights, 0.0f);
+  stats.pruned = CountZeros(rows);
   if (plan.quantize == nullptr) {
     PackDense(plan.codec, rows.data, stats.weights, out);
     stats.zeros = stats.pruned;
@@ -196,8 +289,13 @@ void TensorPass::RunBlock(const TensorPlan& plan, int64_t block) {
   }
   const absl::StatusOr<QuantizeResult> result =
       plan.quantize->method->quantize(rows, plan.quantize->options);
-  block_status_[static_cast<size_t>(block)] = result.status();
-  if (!result.ok()) return;
+  if (!result.ok()) {
+    block_status_[static_cast<size_t>(block)] = Annotate(
+        result.status(),
+        absl::StrCat("tensor '", plan.tensor->slot.name, "', row block at ",
+                     panel_begin_ + block * kRowBlock));
+    return;
+  }
   codec.pack(result->weight, out);
   stats.tiny_scales = result->tiny_scales;
   Measure(rows, result->weight, &stats);

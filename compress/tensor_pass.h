@@ -2,10 +2,15 @@
 #ifndef OUNCE_COMPRESS_TENSOR_PASS_H_
 #define OUNCE_COMPRESS_TENSOR_PASS_H_
 
+#include <array>
 #include <cstdint>
+#include <functional>
+#include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "compress/plan.h"
 #include "core/tensor.h"
@@ -44,23 +49,44 @@ class TensorPass {
   absl::StatusOr<MatrixView<float>> Read(const BoundTensor& tensor,
                                          int64_t begin, int64_t end);
 
+  // Lets the next Run() do `task` too, as one task of the pool that starts
+  // before its own: work that is one long chain, and for which a thread beside
+  // the pool would only take the pool's time at the wrong moment.
+  void AddTask(std::function<void()> task) {
+    tasks_.push_back(std::move(task));
+  }
+
   // Compresses rows [begin, end), which start and end at row blocks or at the
   // end, pruning them first when `pruner` is not null.  `packed` receives the
-  // bytes and lives until the next call.  Adds to `stats`.
+  // bytes, which live until the call after the next, so that they can be
+  // written during the next.  Adds to `stats`.
   // Errors as Read() and the plan's method, naming the tensor.
   absl::Status Run(const TensorPlan& plan, int64_t begin, int64_t end,
                    Pruner* pruner, absl::Span<const uint8_t>* packed,
                    TensorStats* stats);
 
  private:
-  // Of the panel's weights.
-  double PanelSquareSum();
-  // Quantises and packs one row block of the panel.
-  void RunBlock(const TensorPlan& plan, int64_t block);
+  // Sizes the panel and the blocks' results for rows [begin, end) of `tensor`.
+  void StartPanel(const BoundTensor& tensor, int64_t begin, int64_t end);
+  // Calls visit(block) for every row block of the panel, and does the tasks.
+  void ForEachBlock(absl::FunctionRef<void(int64_t block)> visit);
+  // The first error of a block.
+  absl::Status BlockStatus() const;
+  MatrixView<float> BlockRows(int64_t block);
+  // Widens one row block; false when it has a weight that is not finite.
+  bool ReadBlock(const BoundTensor& tensor, int64_t block);
+  // Sums the squares of one row block.
+  void SumBlock(int64_t block);
+  // Quantises and packs one row block.
+  void PackBlock(const TensorPlan& plan, int64_t block, uint8_t* packed);
+  // Of the panel's weights, when its blocks' are known.
+  double SquareSum() const;
 
   ThreadPool& pool_;
+  std::vector<std::function<void()>> tasks_;
   Matrix panel_;
-  std::vector<uint8_t> packed_;
+  int64_t panel_begin_ = 0;                     // Its first row in the tensor.
+  std::array<std::vector<uint8_t>, 2> packed_;  // Of this Run() and the last.
   std::vector<TensorStats> block_stats_;
   std::vector<absl::Status> block_status_;
 };

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
@@ -106,12 +107,19 @@ absl::Status AtomicFile::WriteAt(int64_t offset,
 }
 
 absl::Status AtomicFile::Commit() {
+  const auto start = std::chrono::steady_clock::now();
   if (fsync(fd_) != 0) return ErrnoStatus(errno, "sync", partial_path_);
+  const auto synced = std::chrono::steady_clock::now();
   if (rename(partial_path_.c_str(), path_.c_str()) != 0) {
     return ErrnoStatus(errno, "rename to", path_);
   }
   committed_ = true;
-  return SyncFolderOf(path_);
+  const auto renamed = std::chrono::steady_clock::now();
+  OUNCE_RETURN_IF_ERROR(SyncFolderOf(path_));
+  const auto end = std::chrono::steady_clock::now();
+  sync_seconds_ =
+      std::chrono::duration<double>((synced - start) + (end - renamed)).count();
+  return absl::OkStatus();
 }
 
 absl::Status WriteFileAtomically(const std::string& path,

@@ -38,6 +38,9 @@ class AtomicFile {
 
   // Syncs, renames and syncs the folder.  Call once, last.
   absl::Status Commit();
+  // What Commit() waited for the disk, to compare the rest with programs that
+  // do not wait.
+  double sync_seconds() const { return sync_seconds_; }
 
  private:
   AtomicFile(std::string path, int fd)
@@ -48,6 +51,7 @@ class AtomicFile {
   const int fd_;
   int64_t size_ = 0;
   bool committed_ = false;
+  double sync_seconds_ = 0.0;
 };
 
 // The whole of `bytes` as the file `path`.

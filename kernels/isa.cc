@@ -26,8 +26,14 @@ absl::string_view IsaName(Isa isa) {
   switch (isa) {
     case Isa::kReference:
       return "reference";
+    case Isa::kNeon:
+      return "neon";
+    case Isa::kNeonDot:
+      return "neon-dot";
     case Isa::kAvx2:
       return "avx2";
+    case Isa::kAvxVnni:
+      return "avx-vnni";
     case Isa::kAvx512Vnni:
       return "avx512-vnni";
   }
@@ -36,7 +42,8 @@ absl::string_view IsaName(Isa isa) {
 
 std::vector<Isa> CompiledIsas() {
   std::vector<Isa> isas = {Isa::kReference};
-  for (const Isa isa : {Isa::kAvx2, Isa::kAvx512Vnni}) {
+  for (const Isa isa : {Isa::kNeon, Isa::kNeonDot, Isa::kAvx2, Isa::kAvxVnni,
+                        Isa::kAvx512Vnni}) {
     if (SimdTableIsCompiled(isa)) isas.push_back(isa);
   }
   return isas;

@@ -11,14 +11,17 @@
 
 namespace ounce {
 
-// From slowest to fastest.
+// From slowest to fastest on each architecture.
 enum class Isa {
   kReference,   // Plain C++: defines what every other must compute.
+  kNeon,        // Every 64-bit ARM CPU.
+  kNeonDot,     // With the dot products of ARMv8.2, as of Cortex-A55 and A76.
   kAvx2,        // x86-64 with AVX2 and FMA.
+  kAvxVnni,     // The same with AVX-VNNI, as of Alder Lake and Zen 5.
   kAvx512Vnni,  // x86-64 with AVX-512 and VNNI, as of Ice Lake and Zen 4.
 };
 
-// "reference", "avx2", "avx512-vnni".
+// "reference", "neon", "neon-dot", "avx2", "avx-vnni", "avx512-vnni".
 absl::string_view IsaName(Isa isa);
 
 // Every instruction set that is compiled in, and those of them this CPU runs,

@@ -4,19 +4,30 @@
 #include "kernels/simd/simd_table.h"
 
 namespace ounce {
+namespace {
+
+template <Isa kIsa>
+const KernelTable& SimdTable() {
+  static const KernelTable table = MakeSimdTable(kIsa);
+  return table;
+}
+
+}  // namespace
 
 const KernelTable& GetKernelTable(Isa isa) {
   switch (isa) {
     case Isa::kReference:
       break;
-    case Isa::kAvx2: {
-      static const KernelTable table = MakeSimdTable(Isa::kAvx2);
-      return table;
-    }
-    case Isa::kAvx512Vnni: {
-      static const KernelTable table = MakeSimdTable(Isa::kAvx512Vnni);
-      return table;
-    }
+    case Isa::kNeon:
+      return SimdTable<Isa::kNeon>();
+    case Isa::kNeonDot:
+      return SimdTable<Isa::kNeonDot>();
+    case Isa::kAvx2:
+      return SimdTable<Isa::kAvx2>();
+    case Isa::kAvxVnni:
+      return SimdTable<Isa::kAvxVnni>();
+    case Isa::kAvx512Vnni:
+      return SimdTable<Isa::kAvx512Vnni>();
   }
   static const KernelTable table = reference::MakeTable();
   return table;

@@ -29,8 +29,9 @@ enum class Engine { kKernel, kFloatPanels, kInt8Panels };
 // group would cut oneDNN's inner dimension to 32 and leave it nothing to gain.
 Engine ChooseEngine(const KernelTable& table, Codec codec, int64_t tokens) {
   if (!GetCodecInfo(codec).quantized) {
-    return tokens >= kMinFloatPanelTokens ? Engine::kFloatPanels
-                                          : Engine::kKernel;
+    return tokens >= kMinFloatPanelTokens && OneDnnHasSgemm()
+               ? Engine::kFloatPanels
+               : Engine::kKernel;
   }
   if (codec == Codec::kInt8 && table.isa == Isa::kAvx512Vnni &&
       tokens >= kMinInt8PanelTokens && OneDnnHasVnni()) {

@@ -70,14 +70,16 @@ int64_t FirstNonFinite(const uint8_t* data, int64_t count, Bits exponent) {
   constexpr int64_t kChunk = 4096;
   for (int64_t begin = 0; begin < count; begin += kChunk) {
     const int64_t end = std::min(count, begin + kChunk);
-    // Without an early exit inside, so that the compiler vectorises it.
-    bool any = false;
+    // Without an early exit inside and in elements of one size, so that the
+    // compiler vectorises it: all ones for a hit, as a vector comparison gives.
+    Bits any = 0;
     for (int64_t i = begin; i < end; ++i) {
       Bits bits;
       std::memcpy(&bits, data + i * int64_t{sizeof(Bits)}, sizeof(Bits));
-      any |= (bits & exponent) == exponent;
+      const bool hit = static_cast<Bits>(bits & exponent) == exponent;
+      any = static_cast<Bits>(any | (hit ? ~Bits{0} : Bits{0}));
     }
-    if (!any) continue;
+    if (any == 0) continue;
     for (int64_t i = begin; i < end; ++i) {
       Bits bits;
       std::memcpy(&bits, data + i * int64_t{sizeof(Bits)}, sizeof(Bits));

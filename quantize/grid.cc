@@ -1,30 +1,72 @@
 #include "quantize/grid.h"
 
 #include <algorithm>
+#include <bit>
+
+#include "core/vectorize.h"
 
 namespace ounce {
 namespace {
 
-GroupScale AsymmetricScale(absl::Span<const float> weights, const Grid& grid) {
-  float low = 0.0f;
-  float high = 0.0f;
-  for (const float weight : weights) {
-    low = std::min(low, weight);
-    high = std::max(high, weight);
+// The size most groups have.  Functions for one group are compiled for it
+// apart: where a loop takes four vectors, finding out its length would take as
+// long.
+constexpr size_t kUsualGroup = 32;
+
+struct Range {
+  float low;
+  float high;
+};
+
+// An integer in the order of the floats, and the way back, which is the same:
+// negative floats have their magnitude's bits turned.
+int32_t Ordered(int32_t bits) { return bits ^ ((bits >> 31) & 0x7FFFFFFF); }
+
+// The least and the largest of the weights and of `first`.  As integers,
+// because a compiler may not change the order of float comparisons and so not
+// use vectors; -0 comes before 0.
+OUNCE_VECTORIZE_PART Range RangeOfCount(const float* weights, size_t count,
+                                        float first) {
+  int32_t low = Ordered(std::bit_cast<int32_t>(first));
+  int32_t high = low;
+  for (size_t i = 0; i < count; ++i) {
+    const int32_t value = Ordered(std::bit_cast<int32_t>(weights[i]));
+    low = std::min(low, value);
+    high = std::max(high, value);
   }
-  return {(high - low) / grid.divisor, 0};
+  return {std::bit_cast<float>(Ordered(low)),
+          std::bit_cast<float>(Ordered(high))};
+}
+
+OUNCE_VECTORIZE Range RangeOf(absl::Span<const float> weights, float first) {
+  if (weights.size() == kUsualGroup) {
+    return RangeOfCount(weights.data(), kUsualGroup, first);
+  }
+  return RangeOfCount(weights.data(), weights.size(), first);
+}
+
+// `codes` may alias anything but the parameters, hence no references.
+OUNCE_VECTORIZE_PART void NearestCodesOfCount(const float* weights,
+                                              size_t count, GroupScale group,
+                                              Grid grid, int8_t* codes) {
+  for (size_t i = 0; i < count; ++i) {
+    codes[i] = static_cast<int8_t>(NearestCode(weights[i], group, grid));
+  }
 }
 
 }  // namespace
 
-void NearestCodes(absl::Span<const float> weights, GroupScale group,
-                  const Grid& grid, int8_t* codes) {
+OUNCE_VECTORIZE void NearestCodes(absl::Span<const float> weights,
+                                  GroupScale group, const Grid& grid,
+                                  int8_t* codes) {
   if (group.scale == 0.0f) {
     std::fill_n(codes, weights.size(), static_cast<int8_t>(group.zero_point));
     return;
   }
-  for (size_t i = 0; i < weights.size(); ++i) {
-    codes[i] = static_cast<int8_t>(NearestCode(weights[i], group, grid));
+  if (weights.size() == kUsualGroup) {
+    NearestCodesOfCount(weights.data(), kUsualGroup, group, grid, codes);
+  } else {
+    NearestCodesOfCount(weights.data(), weights.size(), group, grid, codes);
   }
 }
 
@@ -40,14 +82,22 @@ double SquaredError(absl::Span<const float> weights, GroupScale group,
   return sum;
 }
 
+float LeastWeight(absl::Span<const float> weights) {
+  return RangeOf(weights, 0.0f).low;
+}
+
 GroupScale AbsMaxScale(absl::Span<const float> weights, const Grid& grid) {
-  if (grid.has_zero_point) return AsymmetricScale(weights, grid);
-  float magnitude = 0.0f;
-  for (const float weight : weights) {
-    magnitude = std::max(magnitude, std::abs(weight));
+  if (weights.empty()) return {};
+  if (grid.has_zero_point) {
+    const Range range = RangeOf(weights, 0.0f);
+    return {(range.high - range.low) / grid.divisor, 0};
   }
+  const Range range = RangeOf(weights, weights[0]);
+  const float magnitude = std::max(std::abs(range.low), std::abs(range.high));
   if (grid.divisor > 0) return {magnitude / grid.divisor, 0};
   // The first weight of that magnitude lends its sign.
+  if (range.high > -range.low) return {range.high / grid.divisor, 0};
+  if (range.high < -range.low) return {range.low / grid.divisor, 0};
   for (const float weight : weights) {
     if (std::abs(weight) == magnitude) return {weight / grid.divisor, 0};
   }

@@ -42,15 +42,22 @@ inline float RoundHalfEven(float value) {
   return (value + kMagic) - kMagic;
 }
 
-// The nearest code of `weight` for a scale that is not 0.
-inline int NearestCode(float weight, GroupScale group, const Grid& grid) {
-  // Clamped before rounding, to stay where RoundHalfEven works.
-  const float bound = 2.0f * 128.0f;
+// The nearest code of `weight`, less the zero point, for a scale that is not 0.
+// By value, because callers write codes, bytes that might alias a reference:
+// only so does the compiler vectorise their loops.
+inline float NearestLevel(float weight, GroupScale group, Grid grid) {
+  // Clamped to the grid before rounding, which gives what clamping afterwards
+  // does and stays where RoundHalfEven works.
+  const auto low = static_cast<float>(grid.low - group.zero_point);
+  const auto high = static_cast<float>(grid.high - group.zero_point);
   float position = weight / group.scale;
-  position = position < -bound ? -bound : position;
-  position = position > bound ? bound : position;
-  const int code = static_cast<int>(RoundHalfEven(position)) + group.zero_point;
-  return code < grid.low ? grid.low : (code > grid.high ? grid.high : code);
+  position = position < low ? low : position;
+  position = position > high ? high : position;
+  return RoundHalfEven(position);
+}
+
+inline int NearestCode(float weight, GroupScale group, Grid grid) {
+  return static_cast<int>(NearestLevel(weight, group, grid)) + group.zero_point;
 }
 
 // Codes of all `weights`; a scale of 0 gives codes that mean 0.
@@ -60,6 +67,9 @@ void NearestCodes(absl::Span<const float> weights, GroupScale group,
 // sum over the group of (weight - scale * (code - zero_point))^2.
 double SquaredError(absl::Span<const float> weights, GroupScale group,
                     const int8_t* codes);
+
+// The least of the weights and of 0.
+float LeastWeight(absl::Span<const float> weights);
 
 // The scale that absmax gives (see round_to_nearest.h), not yet rounded.
 GroupScale AbsMaxScale(absl::Span<const float> weights, const Grid& grid);

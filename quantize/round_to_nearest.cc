@@ -11,6 +11,7 @@
 #include "core/packing/codec.h"
 #include "core/status_macros.h"
 #include "quantize/grid.h"
+#include "quantize/scale_search.h"
 
 namespace ounce {
 namespace {
@@ -24,73 +25,85 @@ class GroupRounder {
         least_squares_(options.scale == ScaleMethod::kLeastSquares) {}
 
   // Chooses scale and codes of `weights`; the scale is not yet checked.
-  GroupScale Round(absl::Span<const float> weights, int8_t* codes) {
+  GroupScale Round(absl::Span<const float> weights, int8_t* codes) const {
     const GroupScale exact = AbsMaxScale(weights, grid_);
-    const GroupScale group = Stored(exact.scale, weights);
+    const float least = grid_.has_zero_point ? LeastWeight(weights) : 0.0f;
+    const GroupScale group = Stored(exact.scale, least);
     NearestCodes(weights, group, grid_, codes);
     if (!least_squares_ || group.scale == 0.0f) return group;
-    return Search(weights, exact.scale, group, codes);
+    const Best best = Search(weights, exact.scale, least,
+                             {group, SquaredError(weights, group, codes)});
+    NearestCodes(weights, best.group, grid_, codes);
+    return best.group;
   }
 
  private:
-  // The scale as it will be stored, with the zero point that belongs to it.
-  GroupScale Stored(float scale, absl::Span<const float> weights) const {
+  static constexpr size_t kLanes = ScaleTrials::kLanes;
+  struct Best {
+    GroupScale group;
+    double error;
+    // Of equals, the first.
+    void Offer(GroupScale other, double other_error) {
+      if (other.scale != 0.0f && other_error < error) {
+        *this = {other, other_error};
+      }
+    }
+  };
+
+  // The scale as it will be stored, with the zero point that belongs to it;
+  // `least` is the least of the weights and of 0.
+  GroupScale Stored(float scale, float least) const {
     GroupScale group = {round_scale_(scale), 0};
     if (grid_.has_zero_point && group.scale != 0.0f) {
-      float low = 0.0f;
-      for (const float weight : weights) low = std::min(low, weight);
       group.zero_point = std::clamp(
-          static_cast<int>(std::nearbyint(-low / group.scale)), 0, 15);
+          static_cast<int>(std::nearbyint(-least / group.scale)), 0, 15);
     }
     return group;
   }
 
   // Tries scales from 0.6 to 1.2 of the absmax one, of both signs where the
   // grid is lopsided, each refitted to the codes it gives.
-  GroupScale Search(absl::Span<const float> weights, float absmax,
-                    GroupScale best, int8_t* codes) {
-    double least = SquaredError(weights, best, codes);
-    trial_.resize(weights.size());
+  Best Search(absl::Span<const float> weights, float absmax, float least,
+              Best best) const {
     const bool lopsided = grid_.low != -grid_.high && !grid_.has_zero_point;
-    for (const float sign : {1.0f, -1.0f}) {
-      if (sign < 0 && !lopsided) break;
-      for (int step = 0; step <= kSteps; ++step) {
+    const int steps = (kSteps + 1) * (lopsided ? 2 : 1);
+    for (int first = 0; first < steps; first += int{kLanes}) {
+      ScaleTrials trials = {};
+      const size_t lanes = std::min<size_t>(kLanes, steps - first);
+      for (size_t lane = 0; lane < lanes; ++lane) {
+        const int step = first + static_cast<int>(lane);
+        const float sign = step <= kSteps ? 1.0f : -1.0f;
         const float factor =
-            0.6f + 0.6f * static_cast<float>(step) / float{kSteps};
-        GroupScale group = Stored(sign * factor * absmax, weights);
-        for (int refit = 0; refit < 2 && group.scale != 0.0f; ++refit) {
-          NearestCodes(weights, group, grid_, trial_.data());
-          const double error = SquaredError(weights, group, trial_.data());
-          if (error < least) {
-            least = error;
-            best = group;
-            std::copy(trial_.begin(), trial_.end(), codes);
-          }
-          group.scale = round_scale_(FitScale(weights, group.zero_point));
-        }
+            0.6f +
+            0.6f * static_cast<float>(step % (kSteps + 1)) / float{kSteps};
+        trials.groups[lane] = Stored(sign * factor * absmax, least);
       }
+      best = TryLanes(weights, trials, best);
     }
     return best;
   }
 
-  // The scale of least squared error for the codes in `trial_`:
-  // sum(w * q) / sum(q * q) with q = code - zero_point.
-  float FitScale(absl::Span<const float> weights, int zero_point) const {
-    double product = 0.0;
-    double square = 0.0;
-    for (size_t i = 0; i < weights.size(); ++i) {
-      const double q = trial_[i] - zero_point;
-      product += double{weights[i]} * q;
-      square += q * q;
+  // Tries the scales of `trials` and what they are refitted to.
+  Best TryLanes(absl::Span<const float> weights, ScaleTrials trials,
+                Best best) const {
+    TryAndFitScales(weights, grid_, &trials);
+    ScaleTrials refitted = trials;
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      float& scale = refitted.groups[lane].scale;
+      if (scale != 0.0f) scale = round_scale_(trials.fitted[lane]);
     }
-    return square > 0 ? static_cast<float>(product / square) : 0.0f;
+    TryScales(weights, grid_, &refitted);
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      best.Offer(trials.groups[lane], trials.errors[lane]);
+      best.Offer(refitted.groups[lane], refitted.errors[lane]);
+    }
+    return best;
   }
 
   static constexpr int kSteps = 24;
   const Grid grid_;
   float (*const round_scale_)(float);
   const bool least_squares_;
-  std::vector<int8_t> trial_;
 };
 
 absl::Status ScaleTooLarge(int64_t row, int64_t column, float scale) {
@@ -100,7 +113,7 @@ absl::Status ScaleTooLarge(int64_t row, int64_t column, float scale) {
 }
 
 bool TooSmall(Codec codec, float scale, absl::Span<const float> weights) {
-  if (!GetCodecInfo(codec).grouped || std::abs(scale) >= kF16MinNormal) {
+  if (std::abs(scale) >= kF16MinNormal || !GetCodecInfo(codec).grouped) {
     return false;
   }
   return std::any_of(weights.begin(), weights.end(),
@@ -120,7 +133,7 @@ absl::StatusOr<QuantizeResult> QuantizeRoundToNearest(
   out.codes.resize(static_cast<size_t>(out.rows * out.cols));
   out.scales.reserve(static_cast<size_t>(out.rows * groups));
   const bool asymmetric = GridOf(options.codec).has_zero_point;
-  GroupRounder rounder(options);
+  const GroupRounder rounder(options);
   for (int64_t row = 0; row < out.rows; ++row) {
     for (int64_t g = 0; g < groups; ++g) {
       const int64_t begin = g * out.group_size;

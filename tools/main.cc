@@ -23,8 +23,9 @@ constexpr char kCommonHelp[] =
     "  --json                      One JSON document on stdout\n"
     "  --quiet                     No progress and no remarks\n"
     "  --threads N                 Default: the physical cores\n"
-    "  --isa NAME                  reference, avx2, avx512-vnni or native "
-    "(default)\n";
+    "  --isa NAME                  native (default), reference, avx2, "
+    "avx-vnni,\n"
+    "                              avx512-vnni; on ARM neon, neon-dot\n";
 
 constexpr size_t kMaxErrorBytes = 4000;
 
@@ -44,7 +45,8 @@ void DeclareCommon(CommandLine& line, CommonOptions* options) {
   line.Option("--threads", "Threads; default: the physical cores", 1, 1024,
               &options->threads);
   line.Option("--isa",
-              "Instruction set: reference, avx2, avx512-vnni or native",
+              "Instruction set: native (default), reference, avx2, avx-vnni, "
+              "avx512-vnni; on ARM neon, neon-dot",
               &options->isa);
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/check.h"
 #include "core/half.h"
+#include "core/vectorize.h"
 
 namespace ounce {
 namespace {
@@ -45,17 +46,18 @@ void UnpackF32Rows(const PackedMatrix& matrix, int64_t begin, int64_t end,
               static_cast<size_t>((end - begin) * matrix.cols * 4));
 }
 
-void UnpackF16Rows(const PackedMatrix& matrix, int64_t begin, int64_t end,
-                   float* out) {
+OUNCE_VECTORIZE void UnpackF16Rows(const PackedMatrix& matrix, int64_t begin,
+                                   int64_t end, float* out) {
   UnpackRows<uint16_t, F16ToF32>(matrix, begin, end, out);
 }
 
-void UnpackBF16Rows(const PackedMatrix& matrix, int64_t begin, int64_t end,
-                    float* out) {
+OUNCE_VECTORIZE void UnpackBF16Rows(const PackedMatrix& matrix, int64_t begin,
+                                    int64_t end, float* out) {
   UnpackRows<uint16_t, BF16ToF32>(matrix, begin, end, out);
 }
 
-void PackDense(Codec codec, const float* values, int64_t count, uint8_t* out) {
+OUNCE_VECTORIZE void PackDense(Codec codec, const float* values, int64_t count,
+                               uint8_t* out) {
   OUNCE_DCHECK(codec == Codec::kF32 || codec == Codec::kF16 ||
                codec == Codec::kBF16);
   if (codec == Codec::kF32) {

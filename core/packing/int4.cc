@@ -1,9 +1,11 @@
 #include "core/packing/int4.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "core/half.h"
+#include "core/vectorize.h"
 
 namespace ounce {
 namespace {
@@ -18,33 +20,61 @@ void SetNibble(uint8_t* byte, int shift, int value) {
   *byte = static_cast<uint8_t>((*byte & ~(0xF << shift)) | (value << shift));
 }
 
-// One row's unsigned codes, its scales, and its zero points if it has any.
+// The four bytes that eight columns' codes make, each code of a byte of its own
+// and `flip` the bits that turn it into an unsigned one.
+uint32_t PackChunk(const int8_t* codes, uint64_t flip) {
+  uint64_t bytes;
+  std::memcpy(&bytes, codes, 8);
+  bytes = (bytes & 0x0F0F0F0F0F0F0F0Fu) ^ flip;
+  return static_cast<uint32_t>(bytes) |
+         (static_cast<uint32_t>(bytes >> 32) << 4);
+}
+
+// One row's codes.  Padding columns hold `padding`, a signed code that means 0.
+OUNCE_VECTORIZE void PackRowCodes(const int8_t* codes, int64_t cols,
+                                  int64_t padded_cols, bool symmetric,
+                                  int8_t padding, uint8_t* out) {
+  // In four bits, adding 8 is turning the highest.
+  const uint64_t flip = symmetric ? 0x0808080808080808u : 0;
+  int64_t c = 0;
+  for (; c + 8 <= cols; c += 8, out += 64) {
+    const uint32_t chunk = PackChunk(codes + c, flip);
+    std::memcpy(out, &chunk, 4);
+  }
+  for (; c < padded_cols; c += 8, out += 64) {
+    std::array<int8_t, 8> tail;
+    tail.fill(padding);
+    if (c < cols) std::copy(codes + c, codes + cols, tail.begin());
+    const uint32_t chunk = PackChunk(tail.data(), flip);
+    std::memcpy(out, &chunk, 4);
+  }
+}
+
+// One row's codes, its scales, and its zero points if it has any.
 void PackRow(const QuantizedMatrix& matrix, int64_t row, bool symmetric,
              uint8_t* block) {
   const Int4BlockLayout layout =
       GetInt4BlockLayout(matrix.cols, matrix.group_size, symmetric);
   const int64_t lane = row % kRowBlock;
-  const int8_t* codes = matrix.codes.data() + row * matrix.cols;
   const int64_t first_group = row * layout.num_groups;
   for (int64_t g = 0; g < layout.num_groups; ++g) {
     const auto index = static_cast<size_t>(first_group + g);
-    const int zero_point =
-        symmetric ? kInt4SymmetricZeroPoint : matrix.zero_points[index];
-    const int offset = symmetric ? kInt4SymmetricZeroPoint : 0;
-    const bool last = g + 1 == layout.num_groups;
-    const int64_t end = last ? layout.padded_cols : (g + 1) * matrix.group_size;
-    for (int64_t c = g * matrix.group_size; c < end; ++c) {
-      const int code = c < matrix.cols ? codes[c] + offset : zero_point;
-      SetNibble(block + CodeByte(c, lane), CodeShift(c), code);
-    }
     const uint16_t scale = F32ToF16(matrix.scales[index]);
     std::memcpy(block + layout.scales_offset + (g * kRowBlock + lane) * 2,
                 &scale, 2);
     if (!symmetric) {
       SetNibble(block + layout.zero_points_offset + g * 8 + lane % 8,
-                lane < 8 ? 0 : 4, zero_point);
+                lane < 8 ? 0 : 4, matrix.zero_points[index]);
     }
   }
+  // Padding belongs to the last group.
+  const int padding = symmetric || layout.num_groups == 0
+                          ? 0
+                          : matrix.zero_points[static_cast<size_t>(
+                                first_group + layout.num_groups - 1)];
+  PackRowCodes(matrix.codes.data() + row * matrix.cols, matrix.cols,
+               layout.padded_cols, symmetric, static_cast<int8_t>(padding),
+               block + CodeByte(0, lane));
 }
 
 // Rows beyond the last are zero weights: scale 0 and, for symmetric groups, the

@@ -10,11 +10,14 @@ void PackRow(const QuantizedMatrix& matrix, int64_t row, uint8_t* block) {
   const Int8BlockLayout layout = GetInt8BlockLayout(matrix.cols);
   const int64_t lane = row % kRowBlock;
   const int8_t* codes = matrix.codes.data() + row * matrix.cols;
-  int32_t sum = 0;
-  for (int64_t c = 0; c < matrix.cols; ++c) {
-    block[(c / 4) * 64 + lane * 4 + c % 4] = static_cast<uint8_t>(codes[c]);
-    sum += codes[c];
+  const int64_t whole = matrix.cols / 4 * 4;
+  for (int64_t c = 0; c < whole; c += 4) {
+    std::memcpy(block + c * 16 + lane * 4, codes + c, 4);
   }
+  std::memcpy(block + whole * 16 + lane * 4, codes + whole,
+              static_cast<size_t>(matrix.cols - whole));
+  int32_t sum = 0;
+  for (int64_t c = 0; c < matrix.cols; ++c) sum += codes[c];
   std::memcpy(block + layout.scales_offset + lane * 4,
               &matrix.scales[static_cast<size_t>(row)], 4);
   std::memcpy(block + layout.row_sums_offset + lane * 4, &sum, 4);

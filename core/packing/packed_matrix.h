@@ -30,7 +30,7 @@ struct PackedMatrix {
 };
 
 // Packed codecs interleave this many output rows: one 512-bit vector of 32-bit
-// sums, or two of 256 bits.
+// sums, two of 256 bits or four of 128.
 inline constexpr int64_t kRowBlock = 16;
 
 }  // namespace ounce

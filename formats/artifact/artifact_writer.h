@@ -45,6 +45,8 @@ class ArtifactWriter {
 
   // Bytes written so far; after Finish() the size of the file.
   int64_t file_bytes() const { return file_->size(); }
+  // What Finish() waited for the disk.
+  double sync_seconds() const { return file_->sync_seconds(); }
 
  private:
   ArtifactWriter(std::unique_ptr<AtomicFile> file, int64_t weights_offset)

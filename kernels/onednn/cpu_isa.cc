@@ -12,9 +12,13 @@ namespace {
 dnnl_cpu_isa_t OneDnnIsa(Isa isa) {
   switch (isa) {
     case Isa::kReference:
+    case Isa::kNeon:     // These have no names in oneDNN, which refuses any cap
+    case Isa::kNeonDot:  // on ARM.
       return dnnl_cpu_isa_sse41;
     case Isa::kAvx2:
       return dnnl_cpu_isa_avx2;
+    case Isa::kAvxVnni:
+      return dnnl_cpu_isa_avx2_vnni;
     case Isa::kAvx512Vnni:
       return dnnl_cpu_isa_avx512_core_vnni;
   }
@@ -38,6 +42,14 @@ bool OneDnnHasVnni() {
   const int effective = dnnl_get_effective_cpu_isa();
   const int vnni = dnnl_cpu_isa_avx512_core_vnni;
   return (effective & vnni) == vnni;
+}
+
+bool OneDnnHasSgemm() {
+#if defined(__x86_64__)
+  return true;
+#else
+  return false;
+#endif
 }
 
 void UseOneThreadForOneDnn() {

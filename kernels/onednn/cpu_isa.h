@@ -14,6 +14,11 @@ void CapOneDnn(Isa isa);
 // products in 16 bits, which saturate.  Call CapOneDnn first.
 bool OneDnnHasVnni();
 
+// Whether oneDNN has a float product worth calling.  On ARM, unless built with
+// the Arm Compute Library, which the packages are not, it has its reference
+// code only ("gemm:ref").
+bool OneDnnHasSgemm();
+
 // Makes oneDNN's products run in the calling thread alone: the pool is what
 // spreads work over threads.  Cheap after a thread's first call.
 void UseOneThreadForOneDnn();

@@ -17,12 +17,13 @@ bool UsableInPlace(const PackedMatrix& w) {
 }  // namespace
 
 int64_t FloatPanelScratch(const PackedMatrix& w, int64_t rows) {
-  return UsableInPlace(w) ? 0 : rows * w.cols;
+  return UsableInPlace(w) || !OneDnnHasSgemm() ? 0 : rows * w.cols;
 }
 
 bool MultiplyFloatPanel(MatrixView<const float> x, const PackedMatrix& w,
                         int64_t row_begin, int64_t row_end, float* scratch,
                         MatrixView<float> out) {
+  if (!OneDnnHasSgemm()) return false;
   UseOneThreadForOneDnn();
   const float* panel = scratch;
   if (UsableInPlace(w)) {

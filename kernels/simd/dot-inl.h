@@ -15,6 +15,7 @@
 
 #include "core/packing/packed_matrix.h"
 #include "hwy/highway.h"
+#include "kernels/isa.h"
 
 #if OUNCE_SIMD_TARGET
 HWY_BEFORE_NAMESPACE();
@@ -30,73 +31,186 @@ using FloatVec = hn::Vec<FloatTag>;
 inline constexpr int64_t kLanes = HWY_LANES(int32_t);
 inline constexpr int kBlockParts = static_cast<int>(kRowBlock / kLanes);
 
+// The dot products of one instruction set, all exact:
+//   kTileTokens  the most tokens of a tile; one of an int8 product takes all
+//                parts of the row block
+//   kTileSums    the most sums (tokens times parts) of a tile of an int4
+//                product; both are what the registers hold beside the weights
+//   U4           acc += codes (0..15) * x (-127..127); 8 calls from ZeroU4() on
+//   SumU4        adds to `sums` what these calls accumulated
+//   PrepareS8    turns weights (-128..127) into what S8 takes
+//   kS8Offset    what that adds to every weight
+//   S8           acc += weights * x (-127..127)
+// Instructions that no target of Highway 1.0 stands for are written as assembly
+// in the target that they extend: its products are compiled for both and differ
+// in this parameter alone.
+template <Isa kIsa>
+struct Dot;
+
 #if HWY_TARGET == HWY_AVX2
 
-// Tokens whose sums fit the registers together with the weights.
-inline constexpr int kTileTokens = 4;
-// The value that PrepareS8 adds to every weight.
-inline constexpr int kS8Offset = 0;
+inline constexpr Isa kBaseIsa = Isa::kAvx2;
+inline constexpr Isa kExtendedIsa = Isa::kAvxVnni;
 
-// acc += codes (0..15) * x (-127..127), in 16-bit sums of two products each.
-// Exact for 8 calls: 8 * 2 * 15 * 127 = 30480.
-HWY_INLINE IntVec DotU4(IntVec acc, IntVec codes, IntVec x) {
-  __m256i sum =
-      _mm256_add_epi16(acc.raw, _mm256_maddubs_epi16(codes.raw, x.raw));
-  // No instruction: keeps GCC from turning the chain of sums into a tree, whose
-  // many temporaries do not fit the registers.
-  asm("" : "+x"(sum));
-  return IntVec{sum};
-}
-// 32-bit sums of what at most 8 calls of DotU4 accumulated, added to `sums`.
-HWY_INLINE IntVec AddU4Sums(IntVec sums, IntVec acc) {
-  return IntVec{_mm256_add_epi32(
-      sums.raw, _mm256_madd_epi16(acc.raw, _mm256_set1_epi16(1)))};
-}
+template <>
+struct Dot<Isa::kAvx2> {
+  static constexpr int kTileTokens = 8;
+  static constexpr int kTileSums = 4;
+  static constexpr int kS8Offset = 0;
 
-struct S8Weights {
-  IntVec codes;
-  IntVec magnitudes;
+  using U4Acc = IntVec;
+  static HWY_INLINE U4Acc ZeroU4() { return hn::Zero(IntTag()); }
+  // In 16-bit sums of two products each, exact for 8 calls:
+  // 8 * 2 * 15 * 127 = 30480.
+  static HWY_INLINE U4Acc U4(U4Acc acc, IntVec codes, IntVec x) {
+    __m256i sum =
+        _mm256_add_epi16(acc.raw, _mm256_maddubs_epi16(codes.raw, x.raw));
+    // No instruction: keeps GCC from turning the chain of sums into a tree,
+    // whose many temporaries do not fit the registers.
+    asm("" : "+x"(sum));
+    return IntVec{sum};
+  }
+  static HWY_INLINE IntVec SumU4(IntVec sums, U4Acc acc) {
+    return IntVec{_mm256_add_epi32(
+        sums.raw, _mm256_madd_epi16(acc.raw, _mm256_set1_epi16(1)))};
+  }
+
+  struct S8Weights {
+    IntVec codes;
+    IntVec magnitudes;
+  };
+  static HWY_INLINE S8Weights PrepareS8(IntVec codes) {
+    return {codes, IntVec{_mm256_abs_epi8(codes.raw)}};
+  }
+  // The sign moved from the weights to x since the instruction wants one
+  // unsigned operand.  Pairs stay below 2 * 128 * 127.
+  static HWY_INLINE IntVec S8(IntVec acc, const S8Weights& weights, IntVec x) {
+    const __m256i signed_x = _mm256_sign_epi8(x.raw, weights.codes.raw);
+    const __m256i pairs =
+        _mm256_maddubs_epi16(weights.magnitudes.raw, signed_x);
+    return IntVec{_mm256_add_epi32(
+        acc.raw, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
+  }
 };
-HWY_INLINE S8Weights PrepareS8(IntVec codes) {
-  return {codes, IntVec{_mm256_abs_epi8(codes.raw)}};
-}
-// acc += weights * x, the sign moved from the weights to x since the
-// instruction wants one unsigned operand.  Pairs stay below 2 * 128 * 127.
-HWY_INLINE IntVec DotS8(IntVec acc, const S8Weights& weights, IntVec x) {
-  const __m256i signed_x = _mm256_sign_epi8(x.raw, weights.codes.raw);
-  const __m256i pairs = _mm256_maddubs_epi16(weights.magnitudes.raw, signed_x);
-  return IntVec{_mm256_add_epi32(
-      acc.raw, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
-}
 
-#else  // AVX-512 with VNNI
+#elif HWY_TARGET == HWY_AVX3_DL
 
-inline constexpr int kTileTokens = 8;
-inline constexpr int kS8Offset = 128;
+inline constexpr Isa kBaseIsa = Isa::kAvx512Vnni;
+inline constexpr Isa kExtendedIsa = kBaseIsa;
 
-// acc += u * s, unsigned by signed.  As assembly, because Highway 1.0's AVX3_DL
-// does not switch on the compiler flag that the intrinsic asks for.
-HWY_INLINE IntVec DotU8S8(IntVec acc, IntVec u, IntVec s) {
-  asm("vpdpbusd %2, %1, %0" : "+v"(acc.raw) : "v"(u.raw), "v"(s.raw));
-  return acc;
-}
+#else  // NEON
 
-HWY_INLINE IntVec DotU4(IntVec acc, IntVec codes, IntVec x) {
-  return DotU8S8(acc, codes, x);
-}
-HWY_INLINE IntVec AddU4Sums(IntVec sums, IntVec acc) {
-  return hn::Add(sums, acc);
-}
+inline constexpr Isa kBaseIsa = Isa::kNeon;
+inline constexpr Isa kExtendedIsa = Isa::kNeonDot;
 
-using S8Weights = IntVec;  // Codes + 128, unsigned.
-HWY_INLINE S8Weights PrepareS8(IntVec codes) {
-  return hn::Xor(codes, hn::Set(IntTag(), static_cast<int32_t>(0x80808080u)));
-}
-HWY_INLINE IntVec DotS8(IntVec acc, S8Weights weights, IntVec x) {
-  return DotU8S8(acc, weights, x);
-}
+template <>
+struct Dot<Isa::kNeon> {
+  static constexpr int kTileTokens = 4;
+  static constexpr int kTileSums = 4;
+  static constexpr int kS8Offset = 0;
+
+  // 16-bit sums of one product each, exact for 8 calls: 8 * 15 * 127 = 15240.
+  struct U4Acc {
+    int16x8_t lower;
+    int16x8_t upper;
+  };
+  static HWY_INLINE U4Acc ZeroU4() { return {vdupq_n_s16(0), vdupq_n_s16(0)}; }
+  static HWY_INLINE U4Acc U4(U4Acc acc, IntVec codes, IntVec x) {
+    const int8x16_t a = vreinterpretq_s8_s32(codes.raw);
+    const int8x16_t b = vreinterpretq_s8_s32(x.raw);
+    return {vmlal_s8(acc.lower, vget_low_s8(a), vget_low_s8(b)),
+            vmlal_high_s8(acc.upper, a, b)};
+  }
+  static HWY_INLINE IntVec SumU4(IntVec sums, U4Acc acc) {
+    return IntVec{vaddq_s32(
+        sums.raw, vpaddq_s32(vpaddlq_s16(acc.lower), vpaddlq_s16(acc.upper)))};
+  }
+
+  using S8Weights = IntVec;
+  static HWY_INLINE S8Weights PrepareS8(IntVec codes) { return codes; }
+  // Pairs in 16 bits stay within 2 * 128 * 127 = 32512.
+  static HWY_INLINE IntVec S8(IntVec acc, S8Weights weights, IntVec x) {
+    const int8x16_t a = vreinterpretq_s8_s32(weights.raw);
+    const int8x16_t b = vreinterpretq_s8_s32(x.raw);
+    const int16x8_t pairs = vpaddq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)),
+                                       vmull_high_s8(a, b));
+    return IntVec{vpadalq_s16(acc.raw, pairs)};
+  }
+};
+
+template <>
+struct Dot<Isa::kNeonDot> {
+  static constexpr int kTileTokens = 4;
+  static constexpr int kTileSums = 8;
+  static constexpr int kS8Offset = 0;
+
+  using U4Acc = IntVec;
+  static HWY_INLINE U4Acc ZeroU4() { return hn::Zero(IntTag()); }
+  static HWY_INLINE U4Acc U4(U4Acc acc, IntVec codes, IntVec x) {
+    return S8(acc, codes, x);
+  }
+  static HWY_INLINE IntVec SumU4(IntVec sums, U4Acc acc) {
+    return hn::Add(sums, acc);
+  }
+
+  using S8Weights = IntVec;
+  static HWY_INLINE S8Weights PrepareS8(IntVec codes) { return codes; }
+  static HWY_INLINE IntVec S8(IntVec acc, S8Weights weights, IntVec x) {
+    // Tells the assembler what the compiler is not told; +crypto is Highway's.
+    asm(".arch armv8.4-a+crypto\n\tsdot %0.4s, %1.16b, %2.16b"
+        : "+w"(acc.raw)
+        : "w"(weights.raw), "w"(x.raw));
+    return acc;
+  }
+};
 
 #endif  // HWY_TARGET
+
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3_DL
+
+// AVX-VNNI and AVX-512 VNNI: one instruction in two encodings, as assembly also
+// for AVX-512, because Highway 1.0's AVX3_DL does not switch on the compiler
+// flag that the intrinsic asks for.
+template <>
+struct Dot<kExtendedIsa> {
+#if HWY_TARGET == HWY_AVX2
+  static constexpr int kTileTokens = 4;
+  static constexpr int kTileSums = 4;
+#else
+  static constexpr int kTileTokens = 8;
+  static constexpr int kTileSums = 8;
+#endif
+  static constexpr int kS8Offset = 128;
+
+  // acc += u * s, unsigned by signed.
+  static HWY_INLINE IntVec U8S8(IntVec acc, IntVec u, IntVec s) {
+#if HWY_TARGET == HWY_AVX2
+    asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc.raw) : "x"(u.raw), "x"(s.raw));
+#else
+    asm("vpdpbusd %2, %1, %0" : "+v"(acc.raw) : "v"(u.raw), "v"(s.raw));
+#endif
+    return acc;
+  }
+
+  using U4Acc = IntVec;
+  static HWY_INLINE U4Acc ZeroU4() { return hn::Zero(IntTag()); }
+  static HWY_INLINE U4Acc U4(U4Acc acc, IntVec codes, IntVec x) {
+    return U8S8(acc, codes, x);
+  }
+  static HWY_INLINE IntVec SumU4(IntVec sums, U4Acc acc) {
+    return hn::Add(sums, acc);
+  }
+
+  using S8Weights = IntVec;  // Codes + 128, unsigned.
+  static HWY_INLINE S8Weights PrepareS8(IntVec codes) {
+    return hn::Xor(codes, hn::Set(IntTag(), static_cast<int32_t>(0x80808080u)));
+  }
+  static HWY_INLINE IntVec S8(IntVec acc, S8Weights weights, IntVec x) {
+    return U8S8(acc, weights, x);
+  }
+};
+
+#endif  // x86-64
 
 // The four codes at `codes` in every lane.
 HWY_INLINE IntVec BroadcastCodes(const int8_t* codes) {

@@ -58,19 +58,20 @@ HWY_INLINE FloatVec LoadZeroPoints(const Int4Block& block, int64_t g,
   std::memcpy(&packed, block.data + block.layout->zero_points_offset + g * 8,
               sizeof(packed));
   // The sixteen zero points as bytes in the order of the rows.
-  const uint64_t bytes[2] = {packed & kNibbles, (packed >> 4) & kNibbles};
+  const uint64_t halves[2] = {packed & kNibbles, (packed >> 4) & kNibbles};
+  uint8_t bytes[kRowBlock];
+  std::memcpy(bytes, halves, sizeof(bytes));
   const hn::Rebind<uint8_t, IntTag> du8;
-  const hn::Repartition<uint64_t, decltype(du8)> du64;
-  const auto codes = hn::BitCast(du8, hn::LoadU(du64, bytes + part));
+  const auto codes = hn::LoadU(du8, bytes + part * kLanes);
   return hn::ConvertTo(FloatTag(), hn::PromoteTo(IntTag(), codes));
 }
 
 // Codes times weights of kTokens tokens over one span of 32 columns, in the
-// form that AddU4Sums takes.
-template <int kTokens, int kParts>
-HWY_INLINE void MultiplySpan(const uint8_t* weights,
-                             const int8_t* const (&x)[kTokens], int64_t column,
-                             IntVec (&acc)[kTokens][kParts]) {
+// form that SumU4 takes.
+template <Isa kIsa, int kTokens, int kParts>
+HWY_INLINE void MultiplySpan(
+    const uint8_t* weights, const int8_t* const (&x)[kTokens], int64_t column,
+    typename Dot<kIsa>::U4Acc (&acc)[kTokens][kParts]) {
   const IntVec mask = hn::Set(IntTag(), 0x0F0F0F0F);
   HWY_UNROLL(4)
   for (int64_t c = 0; c < kSpanCols; c += 8) {
@@ -85,8 +86,8 @@ HWY_INLINE void MultiplySpan(const uint8_t* weights,
       const IntVec x_low = BroadcastCodes(x[t] + column + c);
       const IntVec x_high = BroadcastCodes(x[t] + column + c + 4);
       for (int p = 0; p < kParts; ++p) {
-        acc[t][p] = DotU4(acc[t][p], low[p], x_low);
-        acc[t][p] = DotU4(acc[t][p], high[p], x_high);
+        acc[t][p] = Dot<kIsa>::U4(acc[t][p], low[p], x_low);
+        acc[t][p] = Dot<kIsa>::U4(acc[t][p], high[p], x_high);
       }
     }
   }
@@ -94,7 +95,7 @@ HWY_INLINE void MultiplySpan(const uint8_t* weights,
 
 // The integer part of one group: sum(code * x) into `sums`, sum(x) into
 // `x_sums`.
-template <int kTokens, int kParts>
+template <Isa kIsa, int kTokens, int kParts>
 HWY_INLINE void SumGroup(const uint8_t* weights,
                          const int8_t* const (&x)[kTokens],
                          const int32_t* const (&span_sums)[kTokens],
@@ -112,15 +113,15 @@ HWY_INLINE void SumGroup(const uint8_t* weights,
         hwy::Prefetch(span_weights + kPrefetchBytes + b);
       }
     }
-    IntVec acc[kTokens][kParts];
+    typename Dot<kIsa>::U4Acc acc[kTokens][kParts];
     for (int t = 0; t < kTokens; ++t) {
-      for (int p = 0; p < kParts; ++p) acc[t][p] = hn::Zero(IntTag());
+      for (int p = 0; p < kParts; ++p) acc[t][p] = Dot<kIsa>::ZeroU4();
     }
-    MultiplySpan<kTokens, kParts>(span_weights, x, span * kSpanCols, acc);
+    MultiplySpan<kIsa, kTokens, kParts>(span_weights, x, span * kSpanCols, acc);
     for (int t = 0; t < kTokens; ++t) {
       x_sums[t] += span_sums[t][span];
       for (int p = 0; p < kParts; ++p) {
-        sums[t][p] = AddU4Sums(sums[t][p], acc[t][p]);
+        sums[t][p] = Dot<kIsa>::SumU4(sums[t][p], acc[t][p]);
       }
     }
   }
@@ -128,7 +129,7 @@ HWY_INLINE void SumGroup(const uint8_t* weights,
 
 // kTokens tokens by the rows of kParts parts from `first_part` on.  Groups of
 // one span are told apart at compile time: they need fewer registers.
-template <int kTokens, int kParts, bool kOneSpan>
+template <Isa kIsa, int kTokens, int kParts, bool kOneSpan>
 HWY_NOINLINE void MultiplyTile(const Int4Block& block, int first_part,
                                const QuantizedRows& x, int64_t token,
                                MatrixView<float> out) {
@@ -150,8 +151,8 @@ HWY_NOINLINE void MultiplyTile(const Int4Block& block, int first_part,
         kOneSpan ? begin + 1 : std::min(num_spans, begin + group_spans);
     IntVec sums[kTokens][kParts];
     int32_t x_sums[kTokens];
-    SumGroup<kTokens, kParts>(weights, codes, span_sums, begin, end, sums,
-                              x_sums);
+    SumGroup<kIsa, kTokens, kParts>(weights, codes, span_sums, begin, end, sums,
+                                    x_sums);
     for (int p = 0; p < kParts; ++p) {
       const FloatVec scales = LoadScales(block, g, first_part + p);
       const FloatVec zero_points = LoadZeroPoints(block, g, first_part + p);
@@ -175,27 +176,29 @@ HWY_NOINLINE void MultiplyTile(const Int4Block& block, int first_part,
 }
 
 // Tokens [token, end) in tiles as large as fit, then smaller ones.  Tiles of
-// many tokens take one part at a time for want of registers.
-template <int kTokens>
+// many tokens take fewer parts at a time for want of registers.
+template <Isa kIsa, int kTokens>
 void MultiplyTokens(const Int4Block& block, const QuantizedRows& x,
                     int64_t token, int64_t end, MatrixView<float> out) {
-  constexpr int kParts = kTokens <= 2 ? kBlockParts : 1;
+  constexpr int kParts =
+      std::clamp(Dot<kIsa>::kTileSums / kTokens, 1, kBlockParts);
   for (int part = 0; part < kBlockParts; part += kParts) {
     if (block.rows_left <= part * kLanes) break;
     for (int64_t t = token; t + kTokens <= end; t += kTokens) {
       if (block.group_size == kSpanCols) {
-        MultiplyTile<kTokens, kParts, true>(block, part, x, t, out);
+        MultiplyTile<kIsa, kTokens, kParts, true>(block, part, x, t, out);
       } else {
-        MultiplyTile<kTokens, kParts, false>(block, part, x, t, out);
+        MultiplyTile<kIsa, kTokens, kParts, false>(block, part, x, t, out);
       }
     }
   }
   if constexpr (kTokens > 1) {
-    MultiplyTokens<kTokens / 2>(block, x, end - (end - token) % kTokens, end,
-                                out);
+    MultiplyTokens<kIsa, kTokens / 2>(block, x, end - (end - token) % kTokens,
+                                      end, out);
   }
 }
 
+template <Isa kIsa>
 void MatMulInt4(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
                 int64_t row_end, MatrixView<float> out) {
   const bool symmetric = w.codec == Codec::kInt4;
@@ -211,7 +214,8 @@ void MatMulInt4(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
                                symmetric,
                                row,
                                row_end - row};
-      MultiplyTokens<kTileTokens>(block, x.quantized, begin, end, out);
+      MultiplyTokens<kIsa, Dot<kIsa>::kTileTokens>(block, x.quantized, begin,
+                                                   end, out);
     }
   }
 }
@@ -219,8 +223,10 @@ void MatMulInt4(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
 }  // namespace
 
 void EnterInt4Products(KernelTable* table) {
-  table->matmul[static_cast<size_t>(Codec::kInt4)] = MatMulInt4;
-  table->matmul[static_cast<size_t>(Codec::kInt4Asymmetric)] = MatMulInt4;
+  const MatMulKernel kernel =
+      table->isa == kBaseIsa ? MatMulInt4<kBaseIsa> : MatMulInt4<kExtendedIsa>;
+  table->matmul[static_cast<size_t>(Codec::kInt4)] = kernel;
+  table->matmul[static_cast<size_t>(Codec::kInt4Asymmetric)] = kernel;
 }
 
 }  // namespace ounce::HWY_NAMESPACE

@@ -35,16 +35,17 @@ struct Int8Block {
 };
 
 // What the sums must start from to undo the offset that PrepareS8 adds.
+template <Isa kIsa>
 HWY_INLINE int32_t SumStart(const QuantizedRows& x, int64_t token) {
-  if constexpr (kS8Offset == 0) return 0;
+  if constexpr (Dot<kIsa>::kS8Offset == 0) return 0;
   const int32_t* sums = x.sums + token * (x.stride / kSumCols);
   int32_t sum = 0;
   for (int64_t i = 0; i < x.stride / kSumCols; ++i) sum += sums[i];
-  return -kS8Offset * sum;
+  return -Dot<kIsa>::kS8Offset * sum;
 }
 
 // kTokens tokens by all 16 rows of the block.
-template <int kTokens>
+template <Isa kIsa, int kTokens>
 HWY_NOINLINE void MultiplyTile(const Int8Block& block, const QuantizedRows& x,
                                int64_t token, MatrixView<float> out) {
   const FloatTag df;
@@ -52,20 +53,20 @@ HWY_NOINLINE void MultiplyTile(const Int8Block& block, const QuantizedRows& x,
   IntVec acc[kTokens][kBlockParts];
   for (int t = 0; t < kTokens; ++t) {
     codes[t] = x.codes + (token + t) * x.stride;
-    const IntVec start = hn::Set(IntTag(), SumStart(x, token + t));
+    const IntVec start = hn::Set(IntTag(), SumStart<kIsa>(x, token + t));
     for (int p = 0; p < kBlockParts; ++p) acc[t][p] = start;
   }
   const uint8_t* weights = block.data;
   for (int64_t c = 0; c < block.layout->padded_cols; c += 4) {
     if constexpr (kTokens == 1) hwy::Prefetch(weights + kPrefetchBytes);
-    S8Weights w[kBlockParts];
+    typename Dot<kIsa>::S8Weights w[kBlockParts];
     for (int p = 0; p < kBlockParts; ++p) {
-      w[p] = PrepareS8(LoadBytes(weights + p * kLanes * 4));
+      w[p] = Dot<kIsa>::PrepareS8(LoadBytes(weights + p * kLanes * 4));
     }
     for (int t = 0; t < kTokens; ++t) {
       const IntVec x_codes = BroadcastCodes(codes[t] + c);
       for (int p = 0; p < kBlockParts; ++p) {
-        acc[t][p] = DotS8(acc[t][p], w[p], x_codes);
+        acc[t][p] = Dot<kIsa>::S8(acc[t][p], w[p], x_codes);
       }
     }
     weights += kChunkBytes;
@@ -83,17 +84,18 @@ HWY_NOINLINE void MultiplyTile(const Int8Block& block, const QuantizedRows& x,
 }
 
 // Tokens [token, end) in tiles as large as fit, then smaller ones.
-template <int kTokens>
+template <Isa kIsa, int kTokens>
 void MultiplyTokens(const Int8Block& block, const QuantizedRows& x,
                     int64_t token, int64_t end, MatrixView<float> out) {
   for (; token + kTokens <= end; token += kTokens) {
-    MultiplyTile<kTokens>(block, x, token, out);
+    MultiplyTile<kIsa, kTokens>(block, x, token, out);
   }
   if constexpr (kTokens > 1) {
-    MultiplyTokens<kTokens / 2>(block, x, token, end, out);
+    MultiplyTokens<kIsa, kTokens / 2>(block, x, token, end, out);
   }
 }
 
+template <Isa kIsa>
 void MatMulInt8(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
                 int64_t row_end, MatrixView<float> out) {
   const Int8BlockLayout layout = GetInt8BlockLayout(w.cols);
@@ -103,7 +105,8 @@ void MatMulInt8(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
     for (int64_t row = row_begin; row < row_end; row += kRowBlock) {
       const Int8Block block = {w.data + row / kRowBlock * layout.block_bytes,
                                &layout, row, row_end - row};
-      MultiplyTokens<kTileTokens>(block, x.quantized, begin, end, out);
+      MultiplyTokens<kIsa, Dot<kIsa>::kTileTokens>(block, x.quantized, begin,
+                                                   end, out);
     }
   }
 }
@@ -111,7 +114,8 @@ void MatMulInt8(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
 }  // namespace
 
 void EnterInt8Product(KernelTable* table) {
-  table->matmul[static_cast<size_t>(Codec::kInt8)] = MatMulInt8;
+  table->matmul[static_cast<size_t>(Codec::kInt8)] =
+      table->isa == kBaseIsa ? MatMulInt8<kBaseIsa> : MatMulInt8<kExtendedIsa>;
 }
 
 }  // namespace ounce::HWY_NAMESPACE

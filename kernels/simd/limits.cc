@@ -82,48 +82,53 @@ int64_t MultiplyFloats(int64_t rounds) {
   return rounds * kSums * kLanes;
 }
 
+template <Isa kIsa>
 int64_t MultiplyU4(int64_t rounds) {
-  IntVec sums[kSums];
-  for (IntVec& sum : sums) sum = hn::Zero(IntTag());
+  typename Dot<kIsa>::U4Acc sums[kSums];
+  for (auto& sum : sums) sum = Dot<kIsa>::ZeroU4();
   IntVec a = hn::Set(IntTag(), 0x01020304);
   IntVec b = hn::Set(IntTag(), 0x04030201);
   for (int64_t i = 0; i < rounds; ++i) {
-    for (IntVec& sum : sums) {
+    for (auto& sum : sums) {
       // Once each: the product itself must not be shared between the sums.
       a = Opaque(a);
-      sum = DotU4(sum, a, b);
+      sum = Dot<kIsa>::U4(sum, a, b);
     }
   }
-  for (IntVec& sum : sums) Opaque(sum);
+  for (auto& sum : sums) Opaque(Dot<kIsa>::SumU4(b, sum));
   return rounds * kSums * kLanes * 4;
 }
 
+template <Isa kIsa>
 int64_t MultiplyS8(int64_t rounds) {
   IntVec sums[kSums];
   for (IntVec& sum : sums) sum = hn::Zero(IntTag());
-  const auto a = PrepareS8(Opaque(hn::Set(IntTag(), 0x01020304)));
+  const auto a = Dot<kIsa>::PrepareS8(Opaque(hn::Set(IntTag(), 0x01020304)));
   IntVec b = hn::Set(IntTag(), 0x04030201);
   for (int64_t i = 0; i < rounds; ++i) {
     for (IntVec& sum : sums) {
       b = Opaque(b);
-      sum = DotS8(sum, a, b);
+      sum = Dot<kIsa>::S8(sum, a, b);
     }
   }
   for (IntVec& sum : sums) Opaque(sum);
   return rounds * kSums * kLanes * 4;
 }
 
+template <Isa kIsa>
 int64_t MultiplyRegisters(Codec codec, int64_t rounds) {
   const CodecInfo& info = GetCodecInfo(codec);
   if (!info.quantized) return MultiplyFloats(rounds);
-  return info.bits == 4 ? MultiplyU4(rounds) : MultiplyS8(rounds);
+  return info.bits == 4 ? MultiplyU4<kIsa>(rounds) : MultiplyS8<kIsa>(rounds);
 }
 
 }  // namespace
 
 void EnterLimits(KernelTable* table) {
   table->read_bytes = ReadBytes;
-  table->multiply_registers = MultiplyRegisters;
+  table->multiply_registers = table->isa == kBaseIsa
+                                  ? MultiplyRegisters<kBaseIsa>
+                                  : MultiplyRegisters<kExtendedIsa>;
 }
 
 }  // namespace ounce::HWY_NAMESPACE

@@ -1,5 +1,12 @@
 #include "kernels/simd/simd_table.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 #include "core/check.h"
 #include "kernels/simd/add_ops.h"
 #include "kernels/simd/targets.h"
@@ -9,12 +16,16 @@
 namespace ounce {
 namespace {
 
-// 0 when the instruction set is not compiled in.
+// The Highway target whose code serves `isa`; 0 when it is not compiled in.
 int64_t TargetOf(Isa isa) {
   switch (isa) {
     case Isa::kReference:
       return 0;
+    case Isa::kNeon:
+    case Isa::kNeonDot:
+      return HWY_ARCH_ARM_A64 ? HWY_TARGETS & HWY_NEON : 0;
     case Isa::kAvx2:
+    case Isa::kAvxVnni:
       return HWY_TARGETS & HWY_AVX2;
     case Isa::kAvx512Vnni:
       return HWY_TARGETS & HWY_AVX3_DL;
@@ -22,12 +33,41 @@ int64_t TargetOf(Isa isa) {
   return 0;
 }
 
+// CPUID, leaf 7.1: the encoding for CPUs without AVX-512.
+bool CpuHasAvxVnni() {
+#if defined(__x86_64__)
+  constexpr unsigned kAvxVnniBit = 1u << 4;
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 &&
+         (eax & kAvxVnniBit) != 0;
+#else
+  return false;
+#endif
+}
+
+bool CpuHasNeonDot() {
+#if defined(__aarch64__)
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#else
+  return false;
+#endif
+}
+
 }  // namespace
 
 bool SimdTableIsCompiled(Isa isa) { return TargetOf(isa) != 0; }
 
 bool CpuRunsSimdTable(Isa isa) {
-  return (hwy::SupportedTargets() & TargetOf(isa)) != 0;
+  if (!SimdTableIsCompiled(isa)) return false;
+  // Part of every 64-bit ARM CPU.  Highway 1.0 would ask for AES too, which our
+  // code does not use and a Raspberry Pi 4 does not have.
+  if (isa == Isa::kNeon) return true;
+  if (isa == Isa::kNeonDot) return CpuHasNeonDot();
+  if ((hwy::SupportedTargets() & TargetOf(isa)) == 0) return false;
+  return isa != Isa::kAvxVnni || CpuHasAvxVnni();
 }
 
 KernelTable MakeSimdTable(Isa isa) {

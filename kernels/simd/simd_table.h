@@ -1,4 +1,4 @@
-// The kernel tables written with Highway, one per x86 instruction set.
+// The kernel tables written with Highway, one per instruction set.
 #ifndef OUNCE_KERNELS_SIMD_SIMD_TABLE_H_
 #define OUNCE_KERNELS_SIMD_SIMD_TABLE_H_
 

@@ -13,11 +13,16 @@
 // fallbacks, one of which it always compiles; they stay empty.
 #define HWY_WANT_AVX3_DL
 #define HWY_DISABLED_TARGETS \
-  (~(HWY_AVX2 | HWY_AVX3_DL | HWY_SCALAR | HWY_EMU128))
+  (~(HWY_AVX2 | HWY_AVX3_DL | HWY_NEON | HWY_SCALAR | HWY_EMU128))
 
 #include "hwy/detect_targets.h"
 
+// 32-bit ARM takes the reference: its NEON has no f64 and flushes subnormals.
+#if HWY_ARCH_ARM_A64
+#define OUNCE_SIMD_TARGET (HWY_TARGET == HWY_NEON)
+#else
 #define OUNCE_SIMD_TARGET (HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3_DL)
+#endif
 
 #if HWY_TARGETS & HWY_AVX2
 #define OUNCE_IF_AVX2(statement) statement
@@ -29,13 +34,22 @@
 #else
 #define OUNCE_IF_AVX512_VNNI(statement)
 #endif
+#if HWY_ARCH_ARM_A64
+#define OUNCE_IF_NEON(statement) statement
+#else
+#define OUNCE_IF_NEON(statement)
+#endif
 
 // Calls the function of the target that serves `isa`; nothing happens when it
-// is not compiled.
+// is not compiled.  AVX-VNNI and NEON's dot product are not Highway targets:
+// the code of AVX2 and of NEON takes them where it multiplies (dot-inl.h).
 #define OUNCE_CALL_TARGET(isa, call)                                      \
   do {                                                                    \
-    OUNCE_IF_AVX2(if ((isa) == Isa::kAvx2) N_AVX2::call;)                 \
+    OUNCE_IF_AVX2(if ((isa) == Isa::kAvx2 || (isa) == Isa::kAvxVnni)      \
+                      N_AVX2::call;)                                      \
     OUNCE_IF_AVX512_VNNI(if ((isa) == Isa::kAvx512Vnni) N_AVX3_DL::call;) \
+    OUNCE_IF_NEON(if ((isa) == Isa::kNeon || (isa) == Isa::kNeonDot)      \
+                      N_NEON::call;)                                      \
   } while (false)
 
 #endif  // OUNCE_KERNELS_SIMD_TARGETS_H_

@@ -16,6 +16,11 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 // FIPS 180-4 example values.
+absl::StatusOr<std::vector<SourceFile>> HashSourceFiles(
+    const std::string& folder, const std::vector<std::string>& files) {
+  return SourceHasher(folder, files).Finish();
+}
+
 TEST(HashSourceFilesTest, GivesNamesSizesAndSha256InOrder) {
   const TempFolder folder;
   folder.Write("z.json", "abc");
@@ -51,6 +56,33 @@ TEST(HashSourceFilesTest, FileOfSeveralPiecesHashesAsAWhole) {
                        HashSourceFiles(folder.path(), {"big"}));
   EXPECT_EQ(files[0].bytes, (2 << 20) + 1);
   EXPECT_EQ(files[0].sha256, Sha256Hex(bytes));
+}
+
+TEST(SourceHasherTest, PartsOfAnyLengthGiveTheSame) {
+  const TempFolder folder;
+  folder.Write("a", std::string(700000, 'a'));
+  folder.Write("b", "abc");
+  const std::vector<std::string> names = {"a", "b"};
+  // Nothing, a little, over the end of the first file, beyond the last.
+  for (const int64_t bytes : {0, 1, 500000, 700001, 5000000}) {
+    SourceHasher hasher(folder.path(), names);
+    hasher.Advance(bytes);
+    hasher.Advance(bytes);
+    ASSERT_OK_AND_ASSIGN(const std::vector<SourceFile> files, hasher.Finish());
+    ASSERT_EQ(files.size(), 2u);
+    EXPECT_EQ(files[0].bytes, 700000);
+    EXPECT_EQ(files[0].sha256, Sha256Hex(std::string(700000, 'a')));
+    EXPECT_EQ(files[1].sha256, Sha256Hex("abc"));
+  }
+}
+
+TEST(SourceHasherTest, AnErrorWhileAdvancingIsReportedAtTheEnd) {
+  const TempFolder folder;
+  SourceHasher hasher(folder.path(), {"gone"});
+  hasher.Advance(1);
+  hasher.Advance(1);
+  EXPECT_THAT(hasher.Finish(),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("gone")));
 }
 
 TEST(HashSourceFilesTest, NoFilesAreNoHashes) {

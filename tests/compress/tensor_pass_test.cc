@@ -91,8 +91,8 @@ TEST(TensorPassTest, MemoryDoesNotGrowWithTheRows) {
     plan.bytes = *PackedBytes(Codec::kInt4, rows, 4096, 32);
     return TensorPass::MemoryBytes(plan);
   };
-  // 4 MiB of floats, 2 MiB as stored, 0.56 MiB packed.
-  EXPECT_NEAR(static_cast<double>(memory(4096)), 6.56 * (1 << 20), 1e5);
+  // 4 MiB of floats, 2 MiB as stored, twice 0.56 MiB packed.
+  EXPECT_NEAR(static_cast<double>(memory(4096)), 7.125 * (1 << 20), 1e5);
   EXPECT_EQ(memory(256000), memory(4096));
   EXPECT_LT(memory(16), memory(4096));
 }
@@ -121,6 +121,39 @@ TEST(TensorPassTest, BytesDependNeitherOnPanelsNorOnThreads) {
         EXPECT_NEAR(stats.error_sum, whole_stats.error_sum, 1e-9);
         EXPECT_NEAR(stats.square_sum, whole_stats.square_sum, 1e-9);
       }
+    }
+  }
+}
+
+TEST(TensorPassTest, PackedBytesLiveWhileTheNextPanelIsCompressed) {
+  OneTensor tensor(48, 32, Gaussian(4).Floats(48 * 32), Codec::kInt8, 0);
+  TensorStats stats;
+  const std::vector<uint8_t> all = tensor.Pack(48, 1, &stats);
+  ThreadPool pool(2);
+  TensorPass pass(&pool);
+  absl::Span<const uint8_t> first, second;
+  ASSERT_OK(pass.Run(tensor.plan(), 0, 16, nullptr, &first, &stats));
+  ASSERT_OK(pass.Run(tensor.plan(), 16, 48, nullptr, &second, &stats));
+  std::vector<uint8_t> both(first.begin(), first.end());
+  both.insert(both.end(), second.begin(), second.end());
+  EXPECT_THAT(both, ElementsAreArray(all));
+}
+
+TEST(TensorPassTest, TasksAreDoneOnceByTheNextRun) {
+  OneTensor tensor(40, 8, Gaussian(5).Floats(320), Codec::kInt8, 0);
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    TensorPass pass(&pool);
+    int a = 0;
+    int b = 0;
+    pass.AddTask([&] { ++a; });
+    pass.AddTask([&] { ++b; });
+    absl::Span<const uint8_t> packed;
+    TensorStats stats;
+    for (int run = 0; run < 2; ++run) {
+      ASSERT_OK(pass.Run(tensor.plan(), 0, 40, nullptr, &packed, &stats));
+      EXPECT_EQ(a, 1);
+      EXPECT_EQ(b, 1);
     }
   }
 }

@@ -34,6 +34,15 @@ TEST_F(AtomicFileTest, ShowsTheNewContentOnlyAfterCommit) {
   EXPECT_EQ(folder_.Read("out"), "new content");
 }
 
+TEST_F(AtomicFileTest, TellsHowLongItWaitedForTheDisk) {
+  ASSERT_OK_AND_ASSIGN(auto file, Create());
+  ASSERT_OK(file->Append(absl::string_view("content")));
+  EXPECT_EQ(file->sync_seconds(), 0.0);
+  ASSERT_OK(file->Commit());
+  EXPECT_GT(file->sync_seconds(), 0.0);
+  EXPECT_LT(file->sync_seconds(), 60.0);
+}
+
 TEST_F(AtomicFileTest, LeavesTheOldContentWhenGivenUp) {
   folder_.Write("out", "old");
   ASSERT_OK_AND_ASSIGN(auto file, Create());

@@ -140,5 +140,25 @@ TEST_F(DemoTest, GreedyTextEqualsTheReference) {
             *At(reference_, {"greedy", "text"}).AsString());
 }
 
+// Quantised products have the same bits everywhere; what else differs by some
+// ulp must not show.
+TEST_F(DemoTest, Int4GreedyTextIsThatOfTheReferenceKernels) {
+  const std::string artifact = temp_.Path("int4.oz");
+  ASSERT_EQ(
+      RunOunce({"compress", Demo("model"), "-o", artifact, "--recipe", "int4"})
+          .exit_code,
+      0);
+  const std::string prompt = *At(reference_, {"greedy", "prompt"}).AsString();
+  std::string ids[2];
+  for (const int i : {0, 1}) {
+    const ProgramResult run =
+        RunOunce({"run", artifact, "-p", prompt, "-n", "64", "--json", "--isa",
+                  i == 0 ? "native" : "reference"});
+    ASSERT_EQ(run.exit_code, 0) << run.err;
+    ids[i] = At(MustParse(run.out), {"ids"}).Dump();
+  }
+  EXPECT_EQ(ids[0], ids[1]);
+}
+
 }  // namespace
 }  // namespace ounce

@@ -13,8 +13,9 @@
 namespace ounce {
 namespace {
 
+// Tails of vectors of 4, 8 and 16 rows.
 const std::vector<int64_t>& Rows() {
-  static const auto& rows = *new std::vector<int64_t>{1, 15, 16, 17, 33};
+  static const auto& rows = *new std::vector<int64_t>{1, 5, 12, 15, 16, 17, 33};
   return rows;
 }
 const std::vector<int64_t>& Cols() {
@@ -87,14 +88,15 @@ TEST_P(ProductTest, Int4AsymmetricHasTheReferenceBits) {
 }
 
 // Where 16-bit sums of pairs would saturate: 127 * 127 * 2 = 32258 still fits,
-// two of those do not; neither do ten times 15 * 127 * 2.
+// two of those do not; neither do ten times 15 * 127 * 2.  No weight of ours is
+// -128, but a file may hold one.
 TEST_P(ProductTest, ExtremeCodesDoNotSaturate) {
   constexpr int64_t kCols = 4096;
   RandomData random;
   for (const int x_code : {-127, 127}) {
     const Activations x(
         5, kCols, [&] { return x_code; }, random);
-    for (const int code : {-127, 127}) {
+    for (const int code : {-128, -127, 127}) {
       StoredMatrix w(Codec::kInt8, 16, kCols, 0);
       FillQuantized(random, code, code, &w);
       ExpectSameBits(x.rows(), w.view());

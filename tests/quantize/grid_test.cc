@@ -1,5 +1,6 @@
 #include "quantize/grid.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -71,6 +72,31 @@ TEST(NearestCodeTest, ZeroPointShiftsTheCodes) {
   EXPECT_EQ(NearestCode(9.0f, {0.5f, 6}, grid), 15);
 }
 
+// Lengths around the ends of vectors and the usual group; the oracle divides,
+// rounds and clamps in double, where the clamp comes last.
+TEST(NearestCodesTest, AnyLengthRoundsEachWeight) {
+  Random random(2);
+  for (const size_t size : {1, 7, 8, 15, 31, 32, 33, 64, 100, 128}) {
+    for (const Codec codec :
+         {Codec::kInt8, Codec::kInt4, Codec::kInt4Asymmetric}) {
+      const Grid grid = GridOf(codec);
+      // A scale of 2^-3, so that the quotient is exact in either type.
+      const GroupScale group = {-0.125f, grid.has_zero_point ? 5 : 0};
+      std::vector<float> weights(size);
+      for (float& weight : weights) {
+        weight = static_cast<float>((random.NextDouble() - 0.5) * 64.0);
+      }
+      std::vector<int8_t> codes(size);
+      NearestCodes(weights, group, grid, codes.data());
+      for (size_t i = 0; i < size; ++i) {
+        const double code =
+            std::nearbyint(double{weights[i]} / -0.125) + group.zero_point;
+        EXPECT_EQ(codes[i], std::clamp<double>(code, grid.low, grid.high));
+      }
+    }
+  }
+}
+
 TEST(NearestCodesTest, ScaleZeroGivesCodesThatMeanZero) {
   std::vector<int8_t> codes(3, 99);
   NearestCodes({0.0f, 1e-20f, -1e-20f}, {0.0f, 0}, GridOf(Codec::kInt4),
@@ -107,6 +133,21 @@ TEST(AbsMaxScaleTest, AsymmetricRangeIsWidenedToHoldZero) {
   EXPECT_EQ(AbsMaxScale({-3.0f, 12.0f}, grid).scale, 1.0f);
   EXPECT_EQ(AbsMaxScale({10.0f, 30.0f}, grid).scale, 2.0f);
   EXPECT_EQ(AbsMaxScale({-10.0f, -30.0f}, grid).scale, 2.0f);
+}
+
+TEST(AbsMaxScaleTest, FindsTheLargestWhereverItStands) {
+  const Grid int4 = GridOf(Codec::kInt4);
+  for (const size_t size : {1, 5, 8, 31, 32, 33, 100}) {
+    for (size_t at = 0; at < size; ++at) {
+      std::vector<float> weights(size, 0.5f);
+      weights[at] = -8.0f;
+      EXPECT_EQ(AbsMaxScale(weights, int4).scale, 1.0f) << size << " " << at;
+      EXPECT_EQ(LeastWeight(weights), -8.0f);
+      weights[at] = 8.0f;
+      EXPECT_EQ(AbsMaxScale(weights, int4).scale, -1.0f) << size << " " << at;
+      EXPECT_EQ(LeastWeight(weights), 0.0f);
+    }
+  }
 }
 
 TEST(AbsMaxScaleTest, ZerosHaveScaleZero) {

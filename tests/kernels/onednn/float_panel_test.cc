@@ -18,6 +18,9 @@ using ::testing::ElementsAre;
 class FloatPanelTest : public ::testing::Test {
  protected:
   FloatPanelTest() { CapOneDnn(SupportedIsas().back()); }
+  void SetUp() override {
+    if (!OneDnnHasSgemm()) GTEST_SKIP() << "oneDNN has no sgemm here";
+  }
 };
 
 TEST_F(FloatPanelTest, WorkedByHandInAWiderOutput) {
@@ -58,6 +61,16 @@ TEST_F(FloatPanelTest, AlignedF32NeedsNoScratch) {
   PackedMatrix unaligned = w.view();
   ++unaligned.data;
   EXPECT_EQ(FloatPanelScratch(unaligned, 5), 5 * 33);
+}
+
+TEST(FloatPanelWithoutSgemmTest, LeavesTheProductToOurKernel) {
+  if (OneDnnHasSgemm()) GTEST_SKIP() << "oneDNN has an sgemm here";
+  StoredMatrix w(Codec::kF16, 1, 2, 0);
+  const Matrix x(1, 2);
+  Matrix out(1, 1);
+  EXPECT_EQ(FloatPanelScratch(w.view(), 1), 0);
+  EXPECT_FALSE(MultiplyFloatPanel(x.view(), w.view(), 0, 1,
+                                  /*scratch=*/nullptr, out.view()));
 }
 
 }  // namespace
