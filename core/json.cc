@@ -6,103 +6,13 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/json_reader.h"
 #include "core/status_macros.h"
 
 namespace ounce {
 namespace {
 
 using Library = nlohmann::ordered_json;
-
-constexpr size_t kMaxMessageBytes = 200;
-
-// Builds the tree from the library's event parser, which does not recurse, so
-// that the depth limit is reached before the stack is.
-class Builder : public nlohmann::json_sax<Library> {
- public:
-  explicit Builder(const JsonLimits& limits) : limits_(limits) {}
-
-  bool null() override { return Add(Json()); }
-  bool boolean(bool value) override { return Add(Json(value)); }
-  bool number_integer(number_integer_t value) override {
-    return Add(Json(int64_t{value}));
-  }
-  bool number_unsigned(number_unsigned_t value) override {
-    return Add(Json(uint64_t{value}));
-  }
-  bool number_float(number_float_t value, const string_t&) override {
-    return Add(Json(value));
-  }
-  bool string(string_t& value) override { return Add(Json(std::move(value))); }
-  bool binary(binary_t&) override { return false; }
-  bool start_object(size_t) override { return Push(/*is_object=*/true); }
-  bool start_array(size_t) override { return Push(/*is_object=*/false); }
-  bool end_object() override { return Pop(); }
-  bool end_array() override { return Pop(); }
-
-  bool key(string_t& key) override {
-    Frame& frame = stack_.back();
-    if (frame.object.Find(key) != nullptr) {
-      error_ = absl::StrCat("key \"", key, "\" is given twice in one object");
-      return false;
-    }
-    frame.key = std::move(key);
-    return true;
-  }
-
-  bool parse_error(size_t position, const std::string&,
-                   const nlohmann::detail::exception& error) override {
-    // The library repeats the text it stumbled over, however long.
-    error_ = absl::StrCat(
-        "not JSON at byte ", position, ": ",
-        absl::string_view(error.what()).substr(0, kMaxMessageBytes));
-    return false;
-  }
-
-  const std::string& error() const { return error_; }
-  Json Take() { return std::move(root_); }
-
- private:
-  struct Frame {
-    bool is_object = false;
-    std::string key;
-    Json::Array array;
-    Json::Object object;
-  };
-
-  bool Add(Json value) {
-    if (stack_.empty()) {
-      root_ = std::move(value);
-    } else if (stack_.back().is_object) {
-      stack_.back().object.Set(stack_.back().key, std::move(value));
-    } else {
-      stack_.back().array.push_back(std::move(value));
-    }
-    return true;
-  }
-
-  bool Push(bool is_object) {
-    if (stack_.size() >= static_cast<size_t>(limits_.max_depth)) {
-      error_ =
-          absl::StrCat("nested deeper than ", limits_.max_depth, " levels");
-      return false;
-    }
-    stack_.emplace_back();
-    stack_.back().is_object = is_object;
-    return true;
-  }
-
-  bool Pop() {
-    Frame frame = std::move(stack_.back());
-    stack_.pop_back();
-    return Add(frame.is_object ? Json(std::move(frame.object))
-                               : Json(std::move(frame.array)));
-  }
-
-  const JsonLimits limits_;
-  std::vector<Frame> stack_;
-  Json root_;
-  std::string error_;
-};
 
 Library ToLibrary(const Json& value) {
   if (const Json::Object* object = value.AsObject()) {
@@ -281,17 +191,11 @@ std::string Json::Dump(int indent) const {
 
 absl::StatusOr<Json> ParseJson(absl::string_view text,
                                const JsonLimits& limits) {
-  if (text.size() > limits.max_bytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("JSON text of ", text.size(), " bytes; at most ",
-                     limits.max_bytes, " are read"));
-  }
-  Builder builder(limits);
-  // The event interface reports errors to parse_error() and throws nothing.
-  if (!Library::sax_parse(text.begin(), text.end(), &builder)) {
-    return absl::InvalidArgumentError(builder.error());
-  }
-  return builder.Take();
+  JsonReader reader(text, limits);
+  Json value;
+  reader.ReadValue(&value);
+  OUNCE_RETURN_IF_ERROR(reader.Finish());
+  return value;
 }
 
 }  // namespace ounce

@@ -1,6 +1,7 @@
 // A JSON value, and a parser for documents that may be hostile: depth and size
 // are bounded and a repeated key is an error instead of a silent last-one-wins.
-// json.cc is the only file that sees the JSON library.
+// json.cc is the only file that sees the JSON library, which writes; what reads
+// is core/json_reader.h.
 // Source: RFC 8259.
 #ifndef OUNCE_CORE_JSON_H_
 #define OUNCE_CORE_JSON_H_

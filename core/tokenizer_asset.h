@@ -4,7 +4,9 @@
 #ifndef OUNCE_CORE_TOKENIZER_ASSET_H_
 #define OUNCE_CORE_TOKENIZER_ASSET_H_
 
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -16,17 +18,41 @@ enum class TokenizerKind {
   kTokenizerJson,  // `tokenizer.json`, with `tokenizer_config.json` if present.
 };
 
+// Bytes that copies share, since a tokenizer may have tens of megabytes.
+class SharedBytes {
+ public:
+  SharedBytes() = default;
+  SharedBytes(std::string bytes) {
+    const auto owned = std::make_shared<const std::string>(std::move(bytes));
+    view_ = *owned;
+    owner_ = owned;
+  }
+  SharedBytes(const char* text) : SharedBytes(std::string(text)) {}
+  // A part of what `owner` keeps in memory; without one, the caller does.
+  SharedBytes(absl::string_view view, std::shared_ptr<const void> owner)
+      : view_(view), owner_(std::move(owner)) {}
+
+  absl::string_view view() const { return view_; }
+  friend bool operator==(const SharedBytes& a, absl::string_view b) {
+    return a.view_ == b;
+  }
+
+ private:
+  absl::string_view view_;
+  std::shared_ptr<const void> owner_;
+};
+
 struct TokenizerAsset {
   struct File {
     std::string name;   // "tokenizer.json", without a folder.
-    std::string bytes;  // The file as it was, unparsed.
+    SharedBytes bytes;  // The file as it was, unparsed.
   };
 
   TokenizerKind kind = TokenizerKind::kNone;
   std::vector<File> files;
 
   // The bytes of the file called `name`, or nullptr.
-  const std::string* Find(absl::string_view name) const {
+  const SharedBytes* Find(absl::string_view name) const {
     for (const File& file : files) {
       if (file.name == name) return &file.bytes;
     }

@@ -51,11 +51,25 @@ class Sampler {
   };
   void Penalize(absl::Span<const int32_t> seen);
   int32_t Draw();
+  int32_t DrawFromAll();
+  int32_t DrawFromBest();  // What top-k, top-p and min-p keep.
+  void Collect();
+  // The candidate of that rank, 0 being the most probable.  A draw looks at few
+  // of a large vocabulary, so that they are put in order as they are asked for.
+  const Candidate& Ranked(size_t rank);
+  // The probability of `candidate`, relative to that of the most probable.
+  double WeightOf(const Candidate& candidate) const;
+  double SumWeights();  // Of all candidates.
+  // Sets weights_, to single precision.
+  void WeighAll();
 
   const SamplerOptions options_;
   Random random_;
   std::vector<float> logits_;
+  std::vector<float> weights_;  // By id; see WeightOf().
   std::vector<Candidate> candidates_;
+  size_t num_ranked_ = 0;  // Of candidates_, at their start.
+  float max_logit_ = 0;
 };
 
 }  // namespace ounce

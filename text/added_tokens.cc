@@ -6,10 +6,10 @@
 #include "absl/strings/str_cat.h"
 #include "core/annotate.h"
 #include "core/status_macros.h"
+#include "core/utf8.h"
 #include "text/config.h"
 #include "text/quote.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 namespace ounce {
 namespace {

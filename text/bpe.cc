@@ -11,10 +11,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/types/span.h"
 #include "core/status_macros.h"
+#include "core/utf8.h"
 #include "text/bpe_merge.h"
 #include "text/quote.h"
-#include "text/utf8.h"
 
 namespace ounce {
 namespace {
@@ -211,38 +212,9 @@ std::unique_ptr<WordEncoder> Bpe::NewEncoder() const {
   return std::make_unique<BpeEncoder>(*this);
 }
 
-struct Merge {
-  std::string left;
-  std::string right;
-};
-
 absl::Status BadMerge(size_t index, absl::string_view what) {
   return absl::InvalidArgumentError(
       absl::StrCat("\"merges\"[", index, "] ", what));
-}
-
-absl::StatusOr<Merge> ParseMerge(const Json& json, size_t index) {
-  if (const std::string* line = json.AsString()) {
-    const size_t space = line->find(' ');
-    if (space != std::string::npos &&
-        line->find(' ', space + 1) == std::string::npos) {
-      return Merge{line->substr(0, space), line->substr(space + 1)};
-    }
-  }
-  if (const Json::Array* pair = json.AsArray()) {
-    if (pair->size() == 2 && pair->front().AsString() != nullptr &&
-        pair->back().AsString() != nullptr) {
-      return Merge{*pair->front().AsString(), *pair->back().AsString()};
-    }
-  }
-  return BadMerge(index, "is no pair; expected [\"a\", \"b\"] or \"a b\"");
-}
-
-absl::StatusOr<int32_t> FindMergeToken(const Vocabulary& vocabulary,
-                                       absl::string_view token, size_t index) {
-  if (const auto id = vocabulary.Find(token)) return *id;
-  return BadMerge(index, absl::StrCat("needs ", Quote(token),
-                                      ", which is not in \"vocab\""));
 }
 
 // Whether a merge with this text joins a word to the mark that starts the next.
@@ -253,48 +225,108 @@ bool CrossesMark(const Merge& merge) {
 
 struct ParsedMerges {
   MergeRules rules;
+  int32_t last_merged = 0;
   bool any_crosses_mark = false;
 };
 
-absl::Status AddMerge(const Merge& merge, absl::string_view prefix,
-                      const Vocabulary& vocabulary, size_t index,
-                      ParsedMerges* out) {
-  if (merge.right.size() < prefix.size()) {
-    return BadMerge(index,
-                    absl::StrCat("has ", Quote(merge.right),
-                                 ", shorter than the prefix ", Quote(prefix)));
+// Merges whose tokens are looked up together (Vocabulary::FindAll).
+constexpr size_t kMergeBatch = 32;
+
+// What some merges name: two tokens each, and what they become.
+struct MergeTokens {
+  std::array<absl::string_view, 2 * kMergeBatch> texts;
+  std::array<std::optional<int32_t>, 2 * kMergeBatch> ids;
+  std::array<std::optional<int32_t>, kMergeBatch> merged;
+};
+
+// The id of `merge`'s result, which is the concatenation but for the prefix of
+// the right token.  Files list merges in the order of their results' ids, so
+// that most are that of the merge before, `previous`, or the next.
+std::optional<int32_t> FindMerged(const Merge& merge, size_t prefix_size,
+                                  const Vocabulary& vocabulary,
+                                  int32_t previous) {
+  const absl::string_view left = merge.left;
+  const absl::string_view right =
+      merge.right.substr(std::min(prefix_size, merge.right.size()));
+  for (const int32_t id : {previous, previous + 1}) {
+    const absl::string_view token = vocabulary.TokenOf(id).value_or("");
+    if (token.size() == left.size() + right.size() &&
+        absl::StartsWith(token, left) && absl::EndsWith(token, right)) {
+      return id;
+    }
   }
-  OUNCE_ASSIGN_OR_RETURN(const int32_t left,
-                         FindMergeToken(vocabulary, merge.left, index));
-  OUNCE_ASSIGN_OR_RETURN(const int32_t right,
-                         FindMergeToken(vocabulary, merge.right, index));
-  OUNCE_ASSIGN_OR_RETURN(
-      const int32_t merged,
-      FindMergeToken(vocabulary, merge.left + merge.right.substr(prefix.size()),
-                     index));
-  out->rules.Add(left, right, {static_cast<int32_t>(index), merged});
-  out->any_crosses_mark |= CrossesMark(merge);
+  return vocabulary.Find(absl::StrCat(left, right));
+}
+
+void FindTokens(absl::Span<const Merge> merges, size_t prefix_size,
+                const Vocabulary& vocabulary, int32_t* previous,
+                MergeTokens* tokens) {
+  for (size_t i = 0; i < merges.size(); ++i) {
+    tokens->texts[2 * i] = merges[i].left;
+    tokens->texts[2 * i + 1] = merges[i].right;
+    tokens->merged[i] =
+        FindMerged(merges[i], prefix_size, vocabulary, *previous);
+    *previous = tokens->merged[i].value_or(*previous);
+  }
+  vocabulary.FindAll(absl::MakeSpan(tokens->texts).first(2 * merges.size()),
+                     absl::MakeSpan(tokens->ids));
+}
+
+absl::Status LacksToken(size_t index, absl::string_view token) {
+  return BadMerge(index, absl::StrCat("needs ", Quote(token),
+                                      ", which is not in \"vocab\""));
+}
+
+// Whether the i-th of `tokens`, those of `merge`, are all known.
+absl::Status CheckMerge(const Merge& merge, absl::string_view prefix,
+                        const MergeTokens& tokens, size_t i, size_t index) {
+  const auto& [left, right] = merge;
+  if (right.size() < prefix.size()) {
+    return BadMerge(
+        index, absl::StrCat("has ", Quote(right), ", shorter than the prefix ",
+                            Quote(prefix)));
+  }
+  if (!tokens.ids[2 * i].has_value()) return LacksToken(index, left);
+  if (!tokens.ids[2 * i + 1].has_value()) return LacksToken(index, right);
+  if (!tokens.merged[i].has_value()) {
+    return LacksToken(index, absl::StrCat(left, right.substr(prefix.size())));
+  }
   return absl::OkStatus();
 }
 
-absl::StatusOr<ParsedMerges> ParseMerges(const Json& config,
+// Adds at most kMergeBatch merges, the first of which has rank `first`.
+absl::Status AddMerges(absl::Span<const Merge> merges, size_t first,
+                       absl::string_view prefix, const Vocabulary& vocabulary,
+                       ParsedMerges* out) {
+  MergeTokens tokens;
+  FindTokens(merges, prefix.size(), vocabulary, &out->last_merged, &tokens);
+  for (size_t i = 0; i < merges.size(); ++i) {
+    OUNCE_RETURN_IF_ERROR(CheckMerge(merges[i], prefix, tokens, i, first + i));
+    out->rules.Prefetch(*tokens.ids[2 * i], *tokens.ids[2 * i + 1]);
+  }
+  for (size_t i = 0; i < merges.size(); ++i) {
+    out->rules.Add(*tokens.ids[2 * i], *tokens.ids[2 * i + 1],
+                   {static_cast<int32_t>(first + i), *tokens.merged[i]});
+    out->any_crosses_mark |= CrossesMark(merges[i]);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ParsedMerges> ParseMerges(const std::optional<MergeList>& list,
                                          absl::string_view prefix,
                                          const Vocabulary& vocabulary) {
-  const Json* merges = config.Find("merges");
-  if (merges == nullptr || merges->AsArray() == nullptr) {
+  if (!list.has_value()) {
     return absl::InvalidArgumentError(
         "\"merges\" is missing or no array; expected pairs of tokens");
   }
   ParsedMerges out;
-  out.rules.Reserve(merges->AsArray()->size());
-  size_t index = 0;
-  for (const Json& json : *merges->AsArray()) {
-    const std::string* line = json.AsString();
-    if (line != nullptr && absl::StartsWith(*line, "#version")) continue;
-    OUNCE_ASSIGN_OR_RETURN(const Merge merge, ParseMerge(json, index));
-    OUNCE_RETURN_IF_ERROR(AddMerge(merge, prefix, vocabulary, index, &out));
-    ++index;
+  const absl::Span<const Merge> merges(list->merges);
+  out.rules.Reserve(merges.size());
+  for (size_t first = 0; first < merges.size(); first += kMergeBatch) {
+    OUNCE_RETURN_IF_ERROR(AddMerges(merges.subspan(first, kMergeBatch), first,
+                                    prefix, vocabulary, &out));
   }
+  OUNCE_RETURN_IF_ERROR(list->status);
   return out;
 }
 
@@ -337,13 +369,12 @@ bool CanSplitAtMark(const BpeSettings& settings, const Vocabulary& vocabulary,
 
 }  // namespace
 
-TokenModelOr ParseBpe(const Json& config) {
-  OUNCE_ASSIGN_OR_RETURN(BpeSettings settings, ParseSettings(config));
-  const Json* vocab = config.Find("vocab");
-  OUNCE_ASSIGN_OR_RETURN(Vocabulary vocabulary,
-                         Vocabulary::Parse(vocab != nullptr ? *vocab : Json()));
-  OUNCE_ASSIGN_OR_RETURN(ParsedMerges merges,
-                         ParseMerges(config, settings.prefix, vocabulary));
+TokenModelOr ParseBpe(ModelConfig config) {
+  OUNCE_ASSIGN_OR_RETURN(BpeSettings settings, ParseSettings(config.settings));
+  OUNCE_ASSIGN_OR_RETURN(Vocabulary vocabulary, std::move(config.vocabulary));
+  OUNCE_ASSIGN_OR_RETURN(
+      ParsedMerges merges,
+      ParseMerges(config.merges, settings.prefix, vocabulary));
   const bool splits = CanSplitAtMark(settings, vocabulary, merges);
   return std::make_unique<Bpe>(std::move(settings), std::move(vocabulary),
                                std::move(merges.rules), splits);

@@ -8,7 +8,7 @@
 #ifndef OUNCE_TEXT_BPE_H_
 #define OUNCE_TEXT_BPE_H_
 
-#include "core/json.h"
+#include "text/model_config.h"
 #include "text/token_model.h"
 
 namespace ounce {
@@ -26,7 +26,7 @@ namespace ounce {
 // kInvalidArgument: a setting has a wrong type, or a merge names a token that
 // the vocabulary lacks.
 // kUnimplemented: "dropout" other than 0, which would make ids random.
-TokenModelOr ParseBpe(const Json& config);
+TokenModelOr ParseBpe(ModelConfig config);
 
 }  // namespace ounce
 

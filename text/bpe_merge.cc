@@ -1,6 +1,8 @@
 #include "text/bpe_merge.h"
 
 #include <algorithm>
+#include <bit>
+#include <utility>
 
 namespace ounce {
 namespace {
@@ -15,6 +17,23 @@ int32_t PositionOf(uint64_t order) {
 }
 
 }  // namespace
+
+void MergeRules::Reserve(size_t num_rules) {
+  const size_t num_slots = std::bit_ceil(num_rules + num_rules / 2 + 1);
+  if (num_slots <= slots_.size()) return;
+  const std::vector<Slot> old =
+      std::exchange(slots_, std::vector<Slot>(num_slots));
+  for (const Slot& slot : old) {
+    if (slot.left != kNone) slots_[SlotOf(slot.left, slot.right)] = slot;
+  }
+}
+
+void MergeRules::Add(int32_t left, int32_t right, Rule rule) {
+  if (3 * (size_ + 1) > 2 * slots_.size()) Reserve(2 * size_ + 1);
+  Slot& slot = slots_[SlotOf(left, right)];
+  if (slot.left == kNone) ++size_;
+  slot = {left, right, rule};
+}
 
 void BpeWord::Add(int32_t id) {
   const int32_t index = static_cast<int32_t>(symbols_.size());

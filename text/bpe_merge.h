@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/hash/hash.h"
 
 namespace ounce {
 
@@ -21,24 +21,50 @@ class MergeRules {
     int32_t merged = 0;
   };
 
-  void Reserve(size_t size) { rules_.reserve(size); }
-  // A later rule for the same pair replaces an earlier one.
-  void Add(int32_t left, int32_t right, Rule rule) {
-    rules_.insert_or_assign(KeyOf(left, right), rule);
+  void Reserve(size_t num_rules);
+  // Fetches the memory that Add() of this pair will need.
+  void Prefetch(int32_t left, int32_t right) const {
+    __builtin_prefetch(&slots_[FirstSlotOf(left, right)], /*rw=*/1);
   }
+  // A later rule for the same pair replaces an earlier one.
+  // REQUIRES: neither id is negative.
+  void Add(int32_t left, int32_t right, Rule rule);
   // nullptr: the pair does not merge.
   const Rule* Find(int32_t left, int32_t right) const {
-    const auto it = rules_.find(KeyOf(left, right));
-    return it == rules_.end() ? nullptr : &it->second;
+    const Slot& slot = slots_[SlotOf(left, right)];
+    return slot.left == kNone ? nullptr : &slot.rule;
   }
 
  private:
-  static uint64_t KeyOf(int32_t left, int32_t right) {
-    return (static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32) |
-           static_cast<uint32_t>(right);
+  static constexpr int32_t kNone = -1;
+  // All that a look-up needs, side by side in one cache line.
+  struct Slot {
+    int32_t left = kNone;
+    int32_t right = kNone;
+    Rule rule;
+  };
+
+  // Differs from process to process, so that no file can make pairs collide.
+  size_t FirstSlotOf(int32_t left, int32_t right) const {
+    const uint64_t key =
+        (static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32) |
+        static_cast<uint32_t>(right);
+    return absl::Hash<uint64_t>()(key) & (slots_.size() - 1);
+  }
+  // The slot of the pair, or the empty one that it would have.
+  size_t SlotOf(int32_t left, int32_t right) const {
+    size_t index = FirstSlotOf(left, right);
+    while (slots_[index].left != kNone &&
+           (slots_[index].left != left || slots_[index].right != right)) {
+      index = (index + 1) & (slots_.size() - 1);
+    }
+    return index;
   }
 
-  absl::flat_hash_map<uint64_t, Rule> rules_;
+  // Open addressing with linear probing; at most two thirds of a power of two
+  // of slots are filled.
+  std::vector<Slot> slots_ = std::vector<Slot>(1);
+  size_t size_ = 0;
 };
 
 // The symbols of one word.  Reuse one object for many words: it keeps its

@@ -4,10 +4,10 @@
 #include <string>
 
 #include "absl/strings/match.h"
+#include "core/utf8.h"
 #include "text/byte_alphabet.h"
 #include "text/decoder.h"
 #include "text/decoder_stage.h"
-#include "text/utf8.h"
 
 namespace ounce {
 namespace {

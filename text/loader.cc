@@ -1,5 +1,6 @@
 #include "text/loader.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,10 +9,12 @@
 #include "absl/types/span.h"
 #include "core/annotate.h"
 #include "core/json.h"
+#include "core/json_reader.h"
 #include "core/status_macros.h"
 #include "text/added_tokens.h"
 #include "text/bpe.h"
 #include "text/decoder.h"
+#include "text/model_config.h"
 #include "text/normalizer.h"
 #include "text/pipeline.h"
 #include "text/post_processor.h"
@@ -31,7 +34,12 @@ struct Row {
   absl::StatusOr<std::unique_ptr<Component>> (*parse)(const Json& config);
 };
 
-constexpr Row<TokenModel> kModels[] = {
+struct ModelRow {
+  absl::string_view type;
+  TokenModelOr (*parse)(ModelConfig config);
+};
+
+constexpr ModelRow kModels[] = {
     {"BPE", &ParseBpe},
 };
 
@@ -74,19 +82,21 @@ constexpr Row<Decoder> kDecoders[] = {
 template <typename Component>
 struct Step {
   absl::string_view key;       // In the file.
-  absl::string_view list_key;  // Of the parts of a Sequence; "": there is none.
+  absl::string_view list_key;  // Of the parts of a Sequence.
   absl::Span<const Row<Component>> rows;
 };
 
-template <typename Component>
-absl::Status UnknownType(const Step<Component>& step, absl::string_view type) {
+// `rows` are those of a table above.
+template <typename Rows>
+absl::Status UnknownType(const Rows& rows, absl::string_view type,
+                         absl::string_view other_supported) {
   std::string supported;
-  for (const Row<Component>& row : step.rows) {
+  for (const auto& row : rows) {
     absl::StrAppend(&supported, supported.empty() ? "" : ", ", row.type);
   }
-  if (!step.list_key.empty()) absl::StrAppend(&supported, ", Sequence");
-  return absl::UnimplementedError(absl::StrCat(
-      "type ", Quote(type), " is not supported; supported are ", supported));
+  return absl::UnimplementedError(
+      absl::StrCat("type ", Quote(type), " is not supported; supported are ",
+                   supported, other_supported));
 }
 
 template <typename Component>
@@ -115,12 +125,6 @@ absl::StatusOr<std::unique_ptr<Component>> ParseSequence(
   }
   return MakeSequence(std::move(parts));
 }
-// A model is one component.
-template <>
-absl::StatusOr<std::unique_ptr<TokenModel>> ParseSequence(
-    const Step<TokenModel>& step, const Json&, int) {
-  return UnknownType(step, "Sequence");
-}
 
 template <typename Component>
 absl::StatusOr<std::unique_ptr<Component>> ParseComponent(
@@ -130,7 +134,7 @@ absl::StatusOr<std::unique_ptr<Component>> ParseComponent(
   for (const Row<Component>& row : step.rows) {
     if (row.type == type) return Annotate(row.parse(config), type);
   }
-  return UnknownType(step, type);
+  return UnknownType(step.rows, type, ", Sequence");
 }
 
 // nullptr where the file leaves the step out.
@@ -142,18 +146,44 @@ absl::StatusOr<std::unique_ptr<Component>> ParseStep(
   return Annotate(ParseComponent(step, *config, 0), step.key);
 }
 
-TokenModelOr ParseModel(const Json& file) {
-  const Step<TokenModel> step = {"model", "", kModels};
-  const Json* config = file.Find(step.key);
-  if (config == nullptr || config->AsObject() == nullptr) {
-    return absl::InvalidArgumentError(
-        "\"model\" is missing or no object; expected a token model");
+// The whole file, with the token model's long lists apart.
+struct TokenizerFile {
+  Json members;
+  std::optional<ModelConfig> model;
+};
+
+TokenizerFile ReadFile(JsonReader* reader) {
+  TokenizerFile file;
+  if (!reader->IsNextObject()) {
+    reader->ReadValue(&file.members);
+    return file;
   }
+  Json::Object members;
+  reader->ReadMembers(
+      [&](absl::string_view key) {
+        if (key != "model" || !reader->IsNextObject()) return false;
+        file.model = ReadModelConfig(reader);
+        return true;
+      },
+      &members);
+  file.members = Json(std::move(members));
+  return file;
+}
+
+absl::StatusOr<std::string> ModelType(const Json& settings) {
   // Files from before models had a type: only BPE has merges.
-  if (config->Find("type") == nullptr && config->Find("merges") != nullptr) {
-    return Annotate(ParseBpe(*config), "model: BPE");
+  if (settings.Find("type") == nullptr && settings.Find("merges") != nullptr) {
+    return "BPE";
   }
-  return ParseStep(step, file);
+  return settings.GetString("type");
+}
+
+TokenModelOr ParseModel(ModelConfig config) {
+  OUNCE_ASSIGN_OR_RETURN(const std::string type, ModelType(config.settings));
+  for (const ModelRow& row : kModels) {
+    if (row.type == type) return Annotate(row.parse(std::move(config)), type);
+  }
+  return UnknownType(kModels, type, "");
 }
 
 absl::Status CheckVersion(const Json& file) {
@@ -169,9 +199,16 @@ absl::Status CheckVersion(const Json& file) {
 }
 
 absl::StatusOr<std::unique_ptr<Tokenizer>> ParseFile(absl::string_view text) {
-  OUNCE_ASSIGN_OR_RETURN(const Json file, ParseJson(text));
+  JsonReader reader(text);
+  auto [file, model_config] = ReadFile(&reader);
+  OUNCE_RETURN_IF_ERROR(reader.Finish());
   OUNCE_RETURN_IF_ERROR(CheckVersion(file));
-  OUNCE_ASSIGN_OR_RETURN(auto model, ParseModel(file));
+  if (!model_config.has_value()) {
+    return absl::InvalidArgumentError(
+        "\"model\" is missing or no object; expected a token model");
+  }
+  OUNCE_ASSIGN_OR_RETURN(
+      auto model, Annotate(ParseModel(*std::move(model_config)), "model"));
   OUNCE_ASSIGN_OR_RETURN(
       auto normalizer,
       ParseStep<Normalizer>({"normalizer", "normalizers", kNormalizers}, file));
@@ -211,12 +248,12 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> Tokenizer::Create(
         "the checkpoint ships no tokenizer; put its tokenizer.json beside the "
         "weights");
   }
-  const std::string* file = asset.Find("tokenizer.json");
+  const SharedBytes* file = asset.Find("tokenizer.json");
   if (file == nullptr) {
     return absl::InvalidArgumentError(
         "the tokenizer asset has no file tokenizer.json");
   }
-  return ParseTokenizerJson(*file);
+  return ParseTokenizerJson(file->view());
 }
 
 }  // namespace ounce

@@ -4,9 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "core/utf8.h"
 #include "text/pattern.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 namespace ounce {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "core/annotate.h"
 #include "core/status_macros.h"
-#include "text/utf8.h"
+#include "core/utf8.h"
 
 namespace ounce {
 namespace {

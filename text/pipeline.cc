@@ -5,7 +5,7 @@
 
 #include "core/annotate.h"
 #include "core/status_macros.h"
-#include "text/utf8.h"
+#include "core/utf8.h"
 
 namespace ounce {
 namespace {
@@ -35,8 +35,9 @@ class Pipeline::Stream : public DecodeStream {
         first_(pipeline.parts_.decoder->Open(&sink_)) {}
 
   void Push(int32_t id, std::string* text) override {
-    const std::string* token = pipeline_.TokenOf(id, skip_special_tokens_);
-    if (token == nullptr) return;
+    const std::optional<absl::string_view> token =
+        pipeline_.TokenOf(id, skip_special_tokens_);
+    if (!token.has_value()) return;
     first_->Append(*token);
     first_->EndToken();
     MoveTo(text);
@@ -107,15 +108,17 @@ absl::StatusOr<std::vector<int32_t>> Pipeline::EncodePieces(
   return ids;
 }
 
-const std::string* Pipeline::TokenOf(int32_t id,
-                                     bool skip_special_tokens) const {
+std::optional<absl::string_view> Pipeline::TokenOf(
+    int32_t id, bool skip_special_tokens) const {
   const AddedTokens& added = parts_.added_tokens;
-  const std::string* token = added.TextOf(id);
-  if (token == nullptr) token = parts_.model->vocabulary().TokenOf(id);
+  const std::string* text = added.TextOf(id);
+  const std::optional<absl::string_view> token =
+      text != nullptr ? std::optional<absl::string_view>(*text)
+                      : parts_.model->vocabulary().TokenOf(id);
   // The reference goes by the text, not by the id: a special token that a
   // normalizer changes is not skipped.
-  if (token != nullptr && skip_special_tokens && added.IsSpecialText(*token)) {
-    return nullptr;
+  if (token.has_value() && skip_special_tokens && added.IsSpecialText(*token)) {
+    return std::nullopt;
   }
   return token;
 }

@@ -55,8 +55,9 @@ class Pipeline : public Tokenizer {
   absl::Status Normalize(TextPieces* pieces) const;
   absl::StatusOr<std::vector<int32_t>> EncodePieces(
       const TextPieces& pieces) const;
-  // What a decoder sees for `id`; nullptr: nothing.
-  const std::string* TokenOf(int32_t id, bool skip_special_tokens) const;
+  // What a decoder sees for `id`; nullopt: nothing.
+  std::optional<absl::string_view> TokenOf(int32_t id,
+                                           bool skip_special_tokens) const;
 
   const PipelineParts parts_;
 };

@@ -6,13 +6,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "core/utf8.h"
 #include "text/byte_alphabet.h"
 #include "text/config.h"
 #include "text/pattern.h"
 #include "text/quote.h"
 #include "text/split.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 namespace ounce {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "text/utf8.h"
+#include "core/utf8.h"
 
 namespace ounce {
 namespace {

@@ -7,9 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "core/utf8.h"
 #include "text/quote.h"
 #include "text/regex_syntax.h"
-#include "text/utf8.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>

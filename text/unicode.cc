@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "text/utf8.h"
+#include "core/utf8.h"
 
 namespace ounce {
 namespace {

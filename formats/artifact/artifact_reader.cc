@@ -46,6 +46,9 @@ absl::StatusOr<std::unique_ptr<ArtifactReader>> ArtifactReader::Open(
       std::unique_ptr<ArtifactReader> reader,
       Annotate(Parse(file->bytes()), absl::StrCat("reading '", path, "'")));
   reader->file_ = std::move(file);
+  for (TokenizerAsset::File& part : reader->tokenizer_.files) {
+    part.bytes = {part.bytes.view(), reader->file_};
+  }
   return reader;
 }
 

@@ -42,6 +42,7 @@ class ArtifactReader : public TensorSource {
   Hash128 id() const { return id_; }
   int64_t file_bytes() const { return static_cast<int64_t>(bytes_.size()); }
   const ModelSpec& spec() const { return spec_; }
+  // Of a file its bytes stay mapped as long as there are copies.
   const TokenizerAsset& tokenizer() const { return tokenizer_; }
   const Provenance& provenance() const { return provenance_; }
   absl::Span<const TensorRecord> records() const { return records_; }
@@ -62,8 +63,8 @@ class ArtifactReader : public TensorSource {
                                 const ProgressCallback& progress) const;
   absl::Status CheckZero(int64_t begin, int64_t end) const;
 
-  std::unique_ptr<MappedFile> file_;  // Null when parsed from memory.
-  absl::Span<const uint8_t> bytes_;   // The whole file.
+  std::shared_ptr<const MappedFile> file_;  // Null when parsed from memory.
+  absl::Span<const uint8_t> bytes_;         // The whole file.
   int64_t weights_offset_ = 0;
   int64_t metadata_offset_ = 0;
   uint32_t version_ = 0;

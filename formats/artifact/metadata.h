@@ -34,7 +34,8 @@ inline constexpr size_t kMaxTables = size_t{1} << 18;
 absl::StatusOr<std::vector<uint8_t>> EncodeMetadata(
     const ArtifactMetadata& metadata);
 
-// Verifies and reads `bytes`, which start at a multiple of 8 in memory.  Every
+// Verifies and reads `bytes`, which start at a multiple of 8 in memory and
+// outlive the tokenizer's files, which are views of them.  Every
 // value is checked but the records' offsets and bytes (CheckSegments()).
 // kUnimplemented: a codec we do not have; kDataLoss: anything else.
 absl::StatusOr<ArtifactMetadata> DecodeMetadata(

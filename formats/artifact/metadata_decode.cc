@@ -187,7 +187,8 @@ absl::StatusOr<TokenizerAsset> ReadTokenizer(const schema::Tokenizer& in) {
           absl::StrCat("tokenizer of ", total, " bytes up to file '", out.name,
                        "'; expected at most ", kMaxTokenizerBytes));
     }
-    out.bytes.assign(file->bytes()->begin(), file->bytes()->end());
+    const auto* data = reinterpret_cast<const char*>(file->bytes()->data());
+    out.bytes = {absl::string_view(data, file->bytes()->size()), nullptr};
     tokenizer.files.push_back(std::move(out));
   }
   return tokenizer;

@@ -65,7 +65,7 @@ absl::Status CheckSizes(const ArtifactMetadata& metadata) {
   for (const TokenizerAsset::File& file : metadata.tokenizer.files) {
     OUNCE_RETURN_IF_ERROR(
         CheckSize("a tokenizer file's name", file.name.size(), kMaxNameBytes));
-    tokenizer_bytes += file.bytes.size();
+    tokenizer_bytes += file.bytes.view().size();
   }
   OUNCE_RETURN_IF_ERROR(
       CheckSize("the tokenizer", tokenizer_bytes, kMaxTokenizerBytes));
@@ -133,7 +133,8 @@ Offset<schema::Tokenizer> BuildTokenizer(FlatBufferBuilder& builder,
   for (const TokenizerAsset::File& file : tokenizer.files) {
     const auto name = builder.CreateString(file.name);
     const auto bytes = builder.CreateVector(
-        reinterpret_cast<const uint8_t*>(file.bytes.data()), file.bytes.size());
+        reinterpret_cast<const uint8_t*>(file.bytes.view().data()),
+        file.bytes.view().size());
     files.push_back(schema::CreateTokenizerFile(builder, name, bytes));
   }
   return schema::CreateTokenizer(

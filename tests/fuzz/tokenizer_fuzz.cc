@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "core/utf8.h"
 #include "text/loader.h"
 #include "text/streaming_decoder.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
 
 namespace ounce {
 namespace {

@@ -1,8 +1,10 @@
 #include "runtime/sampler.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -223,6 +225,35 @@ TEST(CheckSamplerOptionsTest, NamesTheOptionThatIsOutOfRange) {
   bad(&SamplerOptions::repetition_penalty, 0.0, "repetition-penalty is 0");
   bad(&SamplerOptions::repetition_penalty, kNan, "repetition-penalty is nan");
   EXPECT_OK(CheckSamplerOptions(SamplerOptions()));
+}
+
+// Over more candidates than are put in order at a time: 10,000 of which the
+// r-th most probable has weight 0.999^r, in scrambled order.
+TEST(SamplerTest, TopPOfALargeVocabularyKeepsThePrefixThatSumsToIt) {
+  constexpr int kSize = 10'000;
+  std::vector<float> logits(kSize);
+  std::vector<int> rank_of(kSize);
+  for (int rank = 0; rank < kSize; ++rank) {
+    const auto id = static_cast<size_t>(rank * 7919 % kSize);
+    rank_of[id] = rank;
+    logits[id] = static_cast<float>(rank * std::log(0.999));
+  }
+  // 1 - 0.999^n >= p of a whole of nearly 1 (0.999^10000 is 5e-5).
+  for (const auto& [top_p, kept] :
+       {std::pair{0.03, 31}, {0.5, 693}, {0.9, 2302}, {0.99, 4601}}) {
+    SamplerOptions options = Warm();
+    options.top_p = top_p;
+    Sampler sampler(options);
+    int largest = 0;
+    for (int i = 0; i < 1000; ++i) {
+      const int32_t id = *sampler.Sample(logits, {});
+      largest = std::max(largest, rank_of[static_cast<size_t>(id)]);
+    }
+    EXPECT_LE(largest, kept + 1) << top_p;
+    // The last fifth of the kept has over 1.5 % of their weight: missed by all
+    // draws with probability 3e-7.
+    EXPECT_GE(largest, kept * 4 / 5 - 1) << top_p;
+  }
 }
 
 }  // namespace

@@ -18,8 +18,7 @@ constexpr char kVocab[] = R"({"a": 0, "b": 1, "<s>": 2})";
 
 absl::StatusOr<AddedTokens> Parse(absl::string_view array,
                                   const Normalizer* normalizer = nullptr) {
-  OUNCE_ASSIGN_OR_RETURN(const Vocabulary vocabulary,
-                         Vocabulary::Parse(ParseOrDie(kVocab)));
+  OUNCE_ASSIGN_OR_RETURN(const Vocabulary vocabulary, ReadVocabulary(kVocab));
   const Json json = ParseOrDie(array);
   return AddedTokens::Parse(&json, vocabulary, normalizer);
 }
@@ -129,8 +128,7 @@ TEST(AddedTokensTest, IdsComeFromTheVocabularyThenCountOn) {
 }
 
 TEST(AddedTokensTest, MissingListIsEmpty) {
-  ASSERT_OK_AND_ASSIGN(const Vocabulary vocabulary,
-                       Vocabulary::Parse(ParseOrDie(kVocab)));
+  ASSERT_OK_AND_ASSIGN(const Vocabulary vocabulary, ReadVocabulary(kVocab));
   ASSERT_OK_AND_ASSIGN(const AddedTokens tokens,
                        AddedTokens::Parse(nullptr, vocabulary, nullptr));
   EXPECT_EQ(tokens.id_limit(), 0);

@@ -1,7 +1,9 @@
 #include "text/bpe_merge.h"
 
 #include <algorithm>
+#include <map>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -99,6 +101,30 @@ TEST(BpeMergeTest, AgreesWithTheDefinitionOnRandomRules) {
     std::vector<int32_t> symbols(random() % 60);
     for (int32_t& id : symbols) id = static_cast<int32_t>(random() % 4);
     ASSERT_EQ(Merged(rules, symbols), MergedByDefinition(rules, symbols));
+  }
+}
+
+// The rules as a map holds them, with and without room made beforehand.
+TEST(MergeRulesTest, FindsWhatAMapFinds) {
+  for (const size_t reserved : {size_t{0}, size_t{3000}}) {
+    MergeRules rules;
+    rules.Reserve(reserved);
+    std::map<std::pair<int32_t, int32_t>, int32_t> expected;
+    for (int32_t i = 0; i < 3000; ++i) {
+      const std::pair<int32_t, int32_t> pair = {i * 7919 % 211, i % 53};
+      rules.Add(pair.first, pair.second, {i, i + 1});
+      expected[pair] = i;
+    }
+    for (int32_t left = 0; left < 220; ++left) {
+      for (int32_t right = 0; right < 60; ++right) {
+        const auto it = expected.find({left, right});
+        const MergeRules::Rule* rule = rules.Find(left, right);
+        ASSERT_EQ(rule != nullptr, it != expected.end());
+        if (rule == nullptr) continue;
+        EXPECT_EQ(rule->rank, it->second);
+        EXPECT_EQ(rule->merged, it->second + 1);
+      }
+    }
   }
 }
 

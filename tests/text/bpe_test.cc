@@ -14,8 +14,17 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+// The model with these members.
+TokenModelOr Parse(absl::string_view members) {
+  const std::string text = absl::StrCat("{", members, "}");
+  JsonReader reader(text);
+  ModelConfig config = ReadModelConfig(&reader);
+  OUNCE_RETURN_IF_ERROR(reader.Finish());
+  return ParseBpe(std::move(config));
+}
+
 std::unique_ptr<TokenModel> MakeBpe(absl::string_view members) {
-  auto model = ParseBpe(ParseOrDie(absl::StrCat("{", members, "}")));
+  auto model = Parse(members);
   EXPECT_THAT(model, IsOk());
   return model.ok() ? *std::move(model) : nullptr;
 }
@@ -28,7 +37,7 @@ std::vector<int32_t> Ids(absl::string_view members, absl::string_view word) {
 }
 
 absl::Status ErrorOf(absl::string_view members) {
-  return ParseBpe(ParseOrDie(absl::StrCat("{", members, "}"))).status();
+  return Parse(members).status();
 }
 
 TEST(BpeTest, BothSpellingsOfMergesMeanTheSame) {

@@ -3,8 +3,8 @@
 #include <set>
 #include <string>
 
+#include "core/utf8.h"
 #include "gtest/gtest.h"
-#include "text/utf8.h"
 
 namespace ounce {
 namespace {

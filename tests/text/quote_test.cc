@@ -2,8 +2,8 @@
 
 #include <string>
 
+#include "core/utf8.h"
 #include "gtest/gtest.h"
-#include "text/utf8.h"
 
 namespace ounce {
 namespace {

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/utf8.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/text/text_fixtures.h"
-#include "text/utf8.h"
 
 namespace ounce {
 namespace {

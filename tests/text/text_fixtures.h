@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/json.h"
+#include "core/json_reader.h"
 #include "gtest/gtest.h"
 #include "tests/util/status_matchers.h"
 #include "text/decoder.h"
@@ -19,6 +20,7 @@
 #include "text/text_pieces.h"
 #include "text/token_model.h"
 #include "text/tokenizer.h"
+#include "text/vocabulary.h"
 
 namespace ounce {
 
@@ -27,6 +29,14 @@ inline Json ParseOrDie(absl::string_view text) {
   auto json = ParseJson(text);
   EXPECT_THAT(json, IsOk());
   return json.ok() ? *std::move(json) : Json();
+}
+
+// The vocabulary that the test itself wrote.
+inline absl::StatusOr<Vocabulary> ReadVocabulary(absl::string_view text) {
+  JsonReader reader(text);
+  absl::StatusOr<Vocabulary> vocabulary = Vocabulary::Read(&reader);
+  OUNCE_RETURN_IF_ERROR(reader.Finish());
+  return vocabulary;
 }
 
 // A file of the source tree.

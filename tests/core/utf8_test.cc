@@ -1,4 +1,4 @@
-#include "text/utf8.h"
+#include "core/utf8.h"
 
 #include <cstdint>
 #include <string>
@@ -85,6 +85,16 @@ TEST(Utf8Test, ABrokenSequenceIsReplacedEvenWhenNotFinal) {
   std::string out;
   EXPECT_EQ(AppendRepairedUtf8("\xF0\x9Fx", /*is_final=*/false, &out), 3u);
   EXPECT_EQ(out, "\uFFFDx");
+}
+
+TEST(Utf8Test, SizeOfACharacterIsZeroWhereNoneStarts) {
+  const std::string text = "a\u00E9\u20AC\U0001F600";
+  const size_t sizes[] = {1, 2, 0, 3, 0, 0, 4, 0, 0, 0};
+  for (size_t i = 0; i < text.size(); ++i) {
+    EXPECT_EQ(Utf8CharSize(text, i), sizes[i]) << i;
+  }
+  EXPECT_EQ(Utf8CharSize("\xE2\x82", 0), 0u);      // Cut off.
+  EXPECT_EQ(Utf8CharSize("\xED\xA0\x80", 0), 0u);  // A surrogate.
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // UTF-8: validation, repair and iteration.
 // Source: the Unicode Standard, chapter 3.9, "U+FFFD Substitution of Maximal
 // Subparts", which is also what Rust's from_utf8_lossy does.
-#ifndef OUNCE_TEXT_UTF8_H_
-#define OUNCE_TEXT_UTF8_H_
+#ifndef OUNCE_CORE_UTF8_H_
+#define OUNCE_CORE_UTF8_H_
 
 #include <cstddef>
 #include <string>
@@ -29,6 +29,10 @@ void AppendUtf8(char32_t value, std::string* out);
 
 bool IsValidUtf8(absl::string_view bytes);
 
+// The number of bytes of the well-formed character at `offset` < size; 0 when
+// none starts there.
+size_t Utf8CharSize(absl::string_view bytes, size_t offset);
+
 // Appends `bytes` to `out` with every ill-formed sequence (maximal subpart) as
 // one U+FFFD, and returns the number of bytes used.  Unless `is_final`, a
 // sequence that is cut off at the end is left for a later call: at most the
@@ -38,4 +42,4 @@ size_t AppendRepairedUtf8(absl::string_view bytes, bool is_final,
 
 }  // namespace ounce
 
-#endif  // OUNCE_TEXT_UTF8_H_
+#endif  // OUNCE_CORE_UTF8_H_

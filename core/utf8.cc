@@ -1,4 +1,4 @@
-#include "text/utf8.h"
+#include "core/utf8.h"
 
 #include <cstdint>
 #include <cstring>
@@ -112,6 +112,11 @@ void AppendUtf8(char32_t value, std::string* out) {
     append(0x80 | ((value >> 6) & 0x3F));
   }
   append(0x80 | (value & 0x3F));
+}
+
+size_t Utf8CharSize(absl::string_view bytes, size_t offset) {
+  const Sequence sequence = ScanSequence(bytes, offset);
+  return sequence.form == Form::kValid ? sequence.num_bytes : 0;
 }
 
 bool IsValidUtf8(absl::string_view bytes) {

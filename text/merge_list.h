@@ -1,0 +1,31 @@
+// The "merges" of a byte-pair encoding as the file spells them; what they mean
+// is up to text/bpe.h.
+#ifndef OUNCE_TEXT_MERGE_LIST_H_
+#define OUNCE_TEXT_MERGE_LIST_H_
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "core/json_reader.h"
+
+namespace ounce {
+
+struct Merge {
+  absl::string_view left;
+  absl::string_view right;
+};
+
+struct MergeList {
+  std::vector<Merge> merges;  // Views of the text, as JsonReader gives them.
+  // kInvalidArgument: what stands behind the last of `merges` is no pair.
+  absl::Status status;
+};
+
+// Reads the array of ["a", "b"] or "a b" that comes next, to its end.  Strings
+// "#version..." count for nothing.  What is no JSON is an error of `reader`.
+MergeList ReadMergeList(JsonReader* reader);
+
+}  // namespace ounce
+
+#endif  // OUNCE_TEXT_MERGE_LIST_H_
