@@ -28,23 +28,33 @@ constexpr int64_t kSpanBytes = kSpanCols / 2 * kRowBlock;
 constexpr int64_t kTokenChunk = 64;
 // How far ahead of the codes in use the next are asked for.
 constexpr int64_t kPrefetchBytes = 2048;
+// Row blocks that one token takes side by side: memory serves several streams
+// faster than one, which stops at the end of every page.
+constexpr int kStreams = 4;
 
-// One row block and where its rows go.
+// Row blocks and where their rows go.  A part is one vector of rows; those of
+// the second block follow those of the first, and so on.
 struct Int4Block {
   const uint8_t* data;
   const Int4BlockLayout* layout;
   int64_t group_size;
   bool symmetric;
-  int64_t row;        // The block's first row.
+  int64_t row;        // The first block's first row.
   int64_t rows_left;  // Of the matrix, from there on.
+
+  // Where the block of `part` begins, and the part's first row within it.
+  const uint8_t* BlockOf(int part) const {
+    return data + part / kBlockParts * layout->block_bytes;
+  }
+  static int64_t RowOf(int part) { return part % kBlockParts * kLanes; }
 };
 
 // Group `g`'s scales or zero points of the rows of one part.
 HWY_INLINE FloatVec LoadScales(const Int4Block& block, int64_t g, int part) {
   const hn::Rebind<hwy::float16_t, FloatTag> df16;
   const hn::Repartition<uint8_t, decltype(df16)> du8;
-  const uint8_t* scales = block.data + block.layout->scales_offset +
-                          (g * kRowBlock + part * kLanes) * 2;
+  const uint8_t* scales = block.BlockOf(part) + block.layout->scales_offset +
+                          (g * kRowBlock + Int4Block::RowOf(part)) * 2;
   return hn::PromoteTo(FloatTag(), hn::BitCast(df16, hn::LoadU(du8, scales)));
 }
 
@@ -55,39 +65,39 @@ HWY_INLINE FloatVec LoadZeroPoints(const Int4Block& block, int64_t g,
   }
   constexpr uint64_t kNibbles = 0x0F0F0F0F0F0F0F0Fu;
   uint64_t packed;
-  std::memcpy(&packed, block.data + block.layout->zero_points_offset + g * 8,
+  std::memcpy(&packed,
+              block.BlockOf(part) + block.layout->zero_points_offset + g * 8,
               sizeof(packed));
   // The sixteen zero points as bytes in the order of the rows.
   const uint64_t halves[2] = {packed & kNibbles, (packed >> 4) & kNibbles};
   uint8_t bytes[kRowBlock];
   std::memcpy(bytes, halves, sizeof(bytes));
   const hn::Rebind<uint8_t, IntTag> du8;
-  const auto codes = hn::LoadU(du8, bytes + part * kLanes);
+  const auto codes = hn::LoadU(du8, bytes + Int4Block::RowOf(part));
   return hn::ConvertTo(FloatTag(), hn::PromoteTo(IntTag(), codes));
 }
 
 // Codes times weights of kTokens tokens over one span of 32 columns, in the
-// form that SumU4 takes.
+// form that SumU4 takes.  `weights` are the first part's; blocks are
+// `block_bytes` apart.
 template <Isa kIsa, int kTokens, int kParts>
 HWY_INLINE void MultiplySpan(
-    const uint8_t* weights, const int8_t* const (&x)[kTokens], int64_t column,
+    const uint8_t* weights, int64_t block_bytes,
+    const int8_t* const (&x)[kTokens], int64_t column,
     typename Dot<kIsa>::U4Acc (&acc)[kTokens][kParts]) {
   const IntVec mask = hn::Set(IntTag(), 0x0F0F0F0F);
   HWY_UNROLL(4)
   for (int64_t c = 0; c < kSpanCols; c += 8) {
-    IntVec low[kParts];
-    IntVec high[kParts];
     for (int p = 0; p < kParts; ++p) {
-      const IntVec packed = LoadBytes(weights + c * 8 + p * kLanes * 4);
-      low[p] = hn::And(packed, mask);
-      high[p] = hn::And(hn::ShiftRight<4>(packed), mask);
-    }
-    for (int t = 0; t < kTokens; ++t) {
-      const IntVec x_low = BroadcastCodes(x[t] + column + c);
-      const IntVec x_high = BroadcastCodes(x[t] + column + c + 4);
-      for (int p = 0; p < kParts; ++p) {
-        acc[t][p] = Dot<kIsa>::U4(acc[t][p], low[p], x_low);
-        acc[t][p] = Dot<kIsa>::U4(acc[t][p], high[p], x_high);
+      const IntVec packed = LoadBytes(weights + p / kBlockParts * block_bytes +
+                                      c * 8 + Int4Block::RowOf(p) * 4);
+      const IntVec low = hn::And(packed, mask);
+      const IntVec high = hn::And(hn::ShiftRight<4>(packed), mask);
+      for (int t = 0; t < kTokens; ++t) {
+        const IntVec x_low = BroadcastCodes(x[t] + column + c);
+        const IntVec x_high = BroadcastCodes(x[t] + column + c + 4);
+        acc[t][p] = Dot<kIsa>::U4(acc[t][p], low, x_low);
+        acc[t][p] = Dot<kIsa>::U4(acc[t][p], high, x_high);
       }
     }
   }
@@ -96,7 +106,7 @@ HWY_INLINE void MultiplySpan(
 // The integer part of one group: sum(code * x) into `sums`, sum(x) into
 // `x_sums`.
 template <Isa kIsa, int kTokens, int kParts>
-HWY_INLINE void SumGroup(const uint8_t* weights,
+HWY_INLINE void SumGroup(const uint8_t* weights, int64_t block_bytes,
                          const int8_t* const (&x)[kTokens],
                          const int32_t* const (&span_sums)[kTokens],
                          int64_t begin_span, int64_t end_span,
@@ -109,15 +119,19 @@ HWY_INLINE void SumGroup(const uint8_t* weights,
   for (int64_t span = begin_span; span < end_span; ++span) {
     const uint8_t* span_weights = weights + span * kSpanBytes;
     if constexpr (kTokens == 1) {
-      for (int64_t b = 0; b < kSpanBytes; b += 64) {
-        hwy::Prefetch(span_weights + kPrefetchBytes + b);
+      for (int p = 0; p < kParts; p += kBlockParts) {
+        for (int64_t b = 0; b < kSpanBytes; b += 64) {
+          hwy::Prefetch(span_weights + p / kBlockParts * block_bytes +
+                        kPrefetchBytes + b);
+        }
       }
     }
     typename Dot<kIsa>::U4Acc acc[kTokens][kParts];
     for (int t = 0; t < kTokens; ++t) {
       for (int p = 0; p < kParts; ++p) acc[t][p] = Dot<kIsa>::ZeroU4();
     }
-    MultiplySpan<kIsa, kTokens, kParts>(span_weights, x, span * kSpanCols, acc);
+    MultiplySpan<kIsa, kTokens, kParts>(span_weights, block_bytes, x,
+                                        span * kSpanCols, acc);
     for (int t = 0; t < kTokens; ++t) {
       x_sums[t] += span_sums[t][span];
       for (int p = 0; p < kParts; ++p) {
@@ -151,8 +165,8 @@ HWY_NOINLINE void MultiplyTile(const Int4Block& block, int first_part,
         kOneSpan ? begin + 1 : std::min(num_spans, begin + group_spans);
     IntVec sums[kTokens][kParts];
     int32_t x_sums[kTokens];
-    SumGroup<kIsa, kTokens, kParts>(weights, codes, span_sums, begin, end, sums,
-                                    x_sums);
+    SumGroup<kIsa, kTokens, kParts>(weights, block.layout->block_bytes, codes,
+                                    span_sums, begin, end, sums, x_sums);
     for (int p = 0; p < kParts; ++p) {
       const FloatVec scales = LoadScales(block, g, first_part + p);
       const FloatVec zero_points = LoadZeroPoints(block, g, first_part + p);
@@ -175,6 +189,18 @@ HWY_NOINLINE void MultiplyTile(const Int4Block& block, int first_part,
   }
 }
 
+template <Isa kIsa, int kTokens, int kParts>
+void MultiplyParts(const Int4Block& block, int first_part,
+                   const QuantizedRows& x, int64_t token,
+                   MatrixView<float> out) {
+  if (block.group_size == kSpanCols) {
+    MultiplyTile<kIsa, kTokens, kParts, true>(block, first_part, x, token, out);
+  } else {
+    MultiplyTile<kIsa, kTokens, kParts, false>(block, first_part, x, token,
+                                               out);
+  }
+}
+
 // Tokens [token, end) in tiles as large as fit, then smaller ones.  Tiles of
 // many tokens take fewer parts at a time for want of registers.
 template <Isa kIsa, int kTokens>
@@ -185,11 +211,7 @@ void MultiplyTokens(const Int4Block& block, const QuantizedRows& x,
   for (int part = 0; part < kBlockParts; part += kParts) {
     if (block.rows_left <= part * kLanes) break;
     for (int64_t t = token; t + kTokens <= end; t += kTokens) {
-      if (block.group_size == kSpanCols) {
-        MultiplyTile<kIsa, kTokens, kParts, true>(block, part, x, t, out);
-      } else {
-        MultiplyTile<kIsa, kTokens, kParts, false>(block, part, x, t, out);
-      }
+      MultiplyParts<kIsa, kTokens, kParts>(block, part, x, t, out);
     }
   }
   if constexpr (kTokens > 1) {
@@ -207,13 +229,21 @@ void MatMulInt4(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
   const int64_t tokens = x.quantized.tokens;
   for (int64_t begin = 0; begin < tokens; begin += kTokenChunk) {
     const int64_t end = std::min(tokens, begin + kTokenChunk);
-    for (int64_t row = row_begin; row < row_end; row += kRowBlock) {
+    int64_t blocks = 1;
+    for (int64_t row = row_begin; row < row_end; row += blocks * kRowBlock) {
       const Int4Block block = {w.data + row / kRowBlock * layout.block_bytes,
                                &layout,
                                w.group_size,
                                symmetric,
                                row,
                                row_end - row};
+      if (tokens == 1 && block.rows_left > (kStreams - 1) * kRowBlock) {
+        blocks = kStreams;
+        MultiplyParts<kIsa, 1, kStreams * kBlockParts>(block, 0, x.quantized,
+                                                       begin, out);
+        continue;
+      }
+      blocks = 1;
       MultiplyTokens<kIsa, Dot<kIsa>::kTileTokens>(block, x.quantized, begin,
                                                    end, out);
     }

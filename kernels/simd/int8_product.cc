@@ -25,12 +25,16 @@ constexpr int64_t kChunkBytes = 4 * kRowBlock;  // Four columns.
 constexpr int64_t kTokenChunk = 64;
 // How far ahead of the codes in use the next are asked for.
 constexpr int64_t kPrefetchBytes = 2048;
+// Row blocks that one token takes side by side: memory serves several streams
+// faster than one, which stops at the end of every page.
+constexpr int kStreams = 4;
 
-// One row block and where its rows go.
+// Row blocks and where their rows go.  A part is one vector of rows; those of
+// the second block follow those of the first, and so on.
 struct Int8Block {
   const uint8_t* data;
   const Int8BlockLayout* layout;
-  int64_t row;        // The block's first row.
+  int64_t row;        // The first block's first row.
   int64_t rows_left;  // Of the matrix, from there on.
 };
 
@@ -44,37 +48,44 @@ HWY_INLINE int32_t SumStart(const QuantizedRows& x, int64_t token) {
   return -Dot<kIsa>::kS8Offset * sum;
 }
 
-// kTokens tokens by all 16 rows of the block.
-template <Isa kIsa, int kTokens>
+// kTokens tokens by all rows of kBlocks blocks.
+template <Isa kIsa, int kTokens, int kBlocks>
 HWY_NOINLINE void MultiplyTile(const Int8Block& block, const QuantizedRows& x,
                                int64_t token, MatrixView<float> out) {
+  constexpr int kParts = kBlocks * kBlockParts;
   const FloatTag df;
   const int8_t* codes[kTokens];
-  IntVec acc[kTokens][kBlockParts];
+  IntVec acc[kTokens][kParts];
   for (int t = 0; t < kTokens; ++t) {
     codes[t] = x.codes + (token + t) * x.stride;
     const IntVec start = hn::Set(IntTag(), SumStart<kIsa>(x, token + t));
-    for (int p = 0; p < kBlockParts; ++p) acc[t][p] = start;
+    for (int p = 0; p < kParts; ++p) acc[t][p] = start;
   }
+  const int64_t block_bytes = block.layout->block_bytes;
   const uint8_t* weights = block.data;
   for (int64_t c = 0; c < block.layout->padded_cols; c += 4) {
-    if constexpr (kTokens == 1) hwy::Prefetch(weights + kPrefetchBytes);
-    typename Dot<kIsa>::S8Weights w[kBlockParts];
-    for (int p = 0; p < kBlockParts; ++p) {
-      w[p] = Dot<kIsa>::PrepareS8(LoadBytes(weights + p * kLanes * 4));
-    }
-    for (int t = 0; t < kTokens; ++t) {
-      const IntVec x_codes = BroadcastCodes(codes[t] + c);
+    for (int b = 0; b < kBlocks; ++b) {
+      const uint8_t* chunk = weights + b * block_bytes;
+      if constexpr (kTokens == 1) hwy::Prefetch(chunk + kPrefetchBytes);
+      typename Dot<kIsa>::S8Weights w[kBlockParts];
       for (int p = 0; p < kBlockParts; ++p) {
-        acc[t][p] = Dot<kIsa>::S8(acc[t][p], w[p], x_codes);
+        w[p] = Dot<kIsa>::PrepareS8(LoadBytes(chunk + p * kLanes * 4));
+      }
+      for (int t = 0; t < kTokens; ++t) {
+        const IntVec x_codes = BroadcastCodes(codes[t] + c);
+        for (int p = 0; p < kBlockParts; ++p) {
+          IntVec& sum = acc[t][b * kBlockParts + p];
+          sum = Dot<kIsa>::S8(sum, w[p], x_codes);
+        }
       }
     }
     weights += kChunkBytes;
   }
-  for (int p = 0; p < kBlockParts; ++p) {
+  for (int p = 0; p < kParts; ++p) {
     const int64_t lane = p * kLanes;
-    const FloatVec scales =
-        LoadFloatBytes(block.data + block.layout->scales_offset + lane * 4);
+    const FloatVec scales = LoadFloatBytes(
+        block.data + p / kBlockParts * block_bytes +
+        block.layout->scales_offset + p % kBlockParts * kLanes * 4);
     for (int t = 0; t < kTokens; ++t) {
       const FloatVec scale = hn::Mul(hn::Set(df, x.scales[token + t]), scales);
       StoreRows(hn::Mul(scale, hn::ConvertTo(df, acc[t][p])),
@@ -88,7 +99,7 @@ template <Isa kIsa, int kTokens>
 void MultiplyTokens(const Int8Block& block, const QuantizedRows& x,
                     int64_t token, int64_t end, MatrixView<float> out) {
   for (; token + kTokens <= end; token += kTokens) {
-    MultiplyTile<kIsa, kTokens>(block, x, token, out);
+    MultiplyTile<kIsa, kTokens, 1>(block, x, token, out);
   }
   if constexpr (kTokens > 1) {
     MultiplyTokens<kIsa, kTokens / 2>(block, x, token, end, out);
@@ -102,9 +113,16 @@ void MatMulInt8(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
   const int64_t tokens = x.quantized.tokens;
   for (int64_t begin = 0; begin < tokens; begin += kTokenChunk) {
     const int64_t end = std::min(tokens, begin + kTokenChunk);
-    for (int64_t row = row_begin; row < row_end; row += kRowBlock) {
+    int64_t blocks = 1;
+    for (int64_t row = row_begin; row < row_end; row += blocks * kRowBlock) {
       const Int8Block block = {w.data + row / kRowBlock * layout.block_bytes,
                                &layout, row, row_end - row};
+      if (tokens == 1 && block.rows_left > (kStreams - 1) * kRowBlock) {
+        blocks = kStreams;
+        MultiplyTile<kIsa, 1, kStreams>(block, x.quantized, begin, out);
+        continue;
+      }
+      blocks = 1;
       MultiplyTokens<kIsa, Dot<kIsa>::kTileTokens>(block, x.quantized, begin,
                                                    end, out);
     }
