@@ -51,6 +51,11 @@ absl::Status CheckVersionAndChecksum(const uint8_t* header) {
         absl::StrCat("format version ", version, " is newer than ",
                      kArtifactVersion, "; update ounce"));
   }
+  if (version == 0) {
+    return absl::UnimplementedError(
+        "format version 0 came before the format was settled; compress the "
+        "checkpoint again");
+  }
   const uint32_t header_bytes = Load<uint32_t>(header, kHeaderBytesAt);
   if (header_bytes != kArtifactHeaderBytes) {
     return absl::DataLossError(

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/half.h"
+#include "core/hash.h"
 #include "core/packing/codec.h"
 #include "core/packing/int4.h"
 #include "core/packing/int8.h"
@@ -202,6 +203,45 @@ INSTANTIATE_TEST_SUITE_P(
                       RoundTripCase{Codec::kInt4, 128, -8, 7},
                       RoundTripCase{Codec::kInt4Asymmetric, 32, 0, 15},
                       RoundTripCase{Codec::kInt4Asymmetric, 128, 0, 15}));
+
+// The layouts are part of the artifact format: no change may move a byte.  The
+// matrix is full of different codes, scales and zero points and ends within a
+// block and within a group; the hashes are those of a program in another
+// language that follows docs/artifact_format.md.
+TEST(FrozenLayoutTest, PackedBytesAreThoseOfFormatVersion1) {
+  struct Case {
+    Codec codec;
+    int low;
+    int high;
+    absl::string_view xxh3_128;
+  };
+  const Case cases[] = {
+      {Codec::kInt8, -127, 127, "870c74aa0b93a27a5670257583c136b6"},
+      {Codec::kInt4, -8, 7, "5ecf62c1d635aff08e8c3fc25e61abe1"},
+      {Codec::kInt4Asymmetric, 0, 15, "136d87a4ceba345f41a3fe4898b1050a"},
+  };
+  for (const Case& param : cases) {
+    const CodecInfo& info = GetCodecInfo(param.codec);
+    QuantizedMatrix matrix;
+    matrix.rows = 21;
+    matrix.cols = 76;
+    matrix.group_size = info.grouped ? 64 : 76;
+    const int range = param.high - param.low + 1;
+    for (int i = 0; i < 21 * 76; ++i) {
+      matrix.codes.push_back(
+          static_cast<int8_t>(param.low + i * i % 1009 % range));
+    }
+    for (int i = 0; i < 21 * matrix.num_groups(); ++i) {
+      // Exact in f16.
+      matrix.scales.push_back(static_cast<float>(i % 37 - 18) / 64.0f);
+      if (param.codec == Codec::kInt4Asymmetric) {
+        matrix.zero_points.push_back(static_cast<uint8_t>(i * 7 % 16));
+      }
+    }
+    EXPECT_EQ(Xxh3(Pack(param.codec, matrix)).Hex(), param.xxh3_128)
+        << info.name;
+  }
+}
 
 TEST(RoundScaleTest, Int4ScalesRoundToF16HalfToEven) {
   EXPECT_EQ(RoundInt4Scale(1.0f), 1.0f);

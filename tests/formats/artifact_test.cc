@@ -85,7 +85,7 @@ testing::Matcher<absl::Status> DataLoss(const std::string& words) {
 // checksum was computed with libxxhash alone.
 TEST(ArtifactHeaderTest, HasTheDocumentedBytes) {
   ArtifactHeader header;
-  header.version = 0;
+  header.version = 1;
   header.weights_offset = 0x1000;
   header.metadata_offset = 0x2000;
   header.metadata_bytes = 100;
@@ -93,20 +93,37 @@ TEST(ArtifactHeaderTest, HasTheDocumentedBytes) {
   const auto bytes = EncodeHeader(header);
   EXPECT_THAT(bytes,
               ElementsAre(0x89, 'O', 'U', 'N', 'C', 'E', '\r', '\n',  //
-                          0, 0, 0, 0, 64, 0, 0, 0,                    //
+                          1, 0, 0, 0, 64, 0, 0, 0,                    //
                           0x00, 0x10, 0, 0, 0, 0, 0, 0,               //
                           0x00, 0x20, 0, 0, 0, 0, 0, 0,               //
                           100, 0, 0, 0, 0, 0, 0, 0,                   //
                           1, 0, 0, 0, 0, 0, 0, 0,                     //
                           2, 0, 0, 0, 0, 0, 0, 0,                     //
-                          0x9e, 0xf6, 0x65, 0x7c, 0x81, 0x2c, 0xc8, 0x4d));
+                          0x94, 0x80, 0xdd, 0xef, 0x7f, 0xd8, 0xb6, 0x6a));
 }
 
-TEST_F(ArtifactTest, GivesBackWhatWasWritten) {
+// What is written today, and what was written when the format was settled:
+// every later version has to read it.
+class StoredArtifactTest : public ArtifactTest,
+                           public ::testing::WithParamInterface<bool> {
+ protected:
+  std::string Path() const {
+    const bool golden = GetParam();
+    return golden ? OUNCE_SOURCE_DIR "/tests/formats/golden/version_1.oz"
+                  : folder_.Path("tiny.oz");
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Files, StoredArtifactTest, ::testing::Bool(),
+                         [](const ::testing::TestParamInfo<bool>& golden) {
+                           return golden.param ? "version_1" : "written_now";
+                         });
+
+TEST_P(StoredArtifactTest, GivesBackWhatWasWritten) {
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<ArtifactReader> reader,
-                       ArtifactReader::Open(folder_.Path("tiny.oz")));
-  EXPECT_EQ(reader->version(), 0u);
-  EXPECT_EQ(reader->file_bytes(), static_cast<int64_t>(file_.size()));
+                       ArtifactReader::Open(Path()));
+  EXPECT_EQ(reader->version(), 1u);
+  EXPECT_OK(reader->CheckHashes(nullptr));
   const std::vector<TensorRecord> expected = TinyRecords();
   ASSERT_EQ(reader->records().size(), expected.size());
   for (size_t i = 0; i < expected.size(); ++i) {
@@ -125,9 +142,9 @@ TEST_F(ArtifactTest, GivesBackWhatWasWritten) {
   EXPECT_EQ(reader->Find("lm_head.weight"), nullptr);
 }
 
-TEST_F(ArtifactTest, GivesBackSpecTokenizerAndProvenance) {
+TEST_P(StoredArtifactTest, GivesBackSpecTokenizerAndProvenance) {
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<ArtifactReader> reader,
-                       ArtifactReader::Open(folder_.Path("tiny.oz")));
+                       ArtifactReader::Open(Path()));
   const ModelSpec& spec = reader->spec();
   EXPECT_EQ(spec.architecture, "llama");
   EXPECT_EQ(spec.vocab, 8);
@@ -184,19 +201,27 @@ TEST_F(ArtifactTest, ReportsBytesAfterTheEnd) {
               DataLoss("1 bytes after the metadata's end"));
 }
 
+TEST_F(ArtifactTest, RefusesTheVersionBeforeTheFirst) {
+  ArtifactImage image = Image();
+  image.bytes()[8] = 0;
+  EXPECT_THAT(Open(std::move(image)),
+              StatusIs(absl::StatusCode::kUnimplemented,
+                       HasSubstr("compress the checkpoint again")));
+}
+
 TEST_F(ArtifactTest, RefusesANewerVersionByName) {
   ArtifactImage image = Image();
   image.bytes()[8] = 7;
   EXPECT_THAT(Open(std::move(image)),
               StatusIs(absl::StatusCode::kUnimplemented,
-                       "format version 7 is newer than 0; update ounce"));
+                       "format version 7 is newer than 1; update ounce"));
 }
 
 TEST_F(ArtifactTest, ChecksTheHeader) {
   ArtifactImage image = Image();
   image.bytes()[20] ^= 1;
   EXPECT_THAT(Open(image), DataLoss("checksum at offset 56 does not match"));
-  EXPECT_THAT(OpenWithField(8, uint64_t{65} << 32),
+  EXPECT_THAT(OpenWithField(8, uint64_t{65} << 32 | 1),
               DataLoss("size field at offset 12 is 65; expected 64"));
   EXPECT_THAT(OpenWithField(16, 0), DataLoss("weights at offset 0"));
   EXPECT_THAT(OpenWithField(16, 4097), DataLoss("multiple of 4096"));
