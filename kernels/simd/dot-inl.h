@@ -55,7 +55,7 @@ inline constexpr Isa kExtendedIsa = Isa::kAvxVnni;
 template <>
 struct Dot<Isa::kAvx2> {
   static constexpr int kTileTokens = 8;
-  static constexpr int kTileSums = 4;
+  static constexpr int kTileSums = 8;
   static constexpr int kS8Offset = 0;
 
   using U4Acc = IntVec;

@@ -27,7 +27,9 @@ constexpr int64_t kSpanBytes = kSpanCols / 2 * kRowBlock;
 // codes stay in the second-level cache.
 constexpr int64_t kTokenChunk = 64;
 // How far ahead of the codes in use the next are asked for.
-constexpr int64_t kPrefetchBytes = 2048;
+constexpr int64_t kPrefetchBytes = 3072;
+// With more tokens the products take longer than the weights.
+constexpr int64_t kMaxPrefetchTokens = 16;
 // Row blocks that one token takes side by side: memory serves several streams
 // faster than one, which stops at the end of every page.
 constexpr int kStreams = 4;
@@ -109,7 +111,7 @@ template <Isa kIsa, int kTokens, int kParts>
 HWY_INLINE void SumGroup(const uint8_t* weights, int64_t block_bytes,
                          const int8_t* const (&x)[kTokens],
                          const int32_t* const (&span_sums)[kTokens],
-                         int64_t begin_span, int64_t end_span,
+                         int64_t begin_span, int64_t end_span, bool prefetch,
                          IntVec (&sums)[kTokens][kParts],
                          int32_t (&x_sums)[kTokens]) {
   for (int t = 0; t < kTokens; ++t) {
@@ -118,7 +120,7 @@ HWY_INLINE void SumGroup(const uint8_t* weights, int64_t block_bytes,
   }
   for (int64_t span = begin_span; span < end_span; ++span) {
     const uint8_t* span_weights = weights + span * kSpanBytes;
-    if constexpr (kTokens == 1) {
+    if (prefetch) {
       for (int p = 0; p < kParts; p += kBlockParts) {
         for (int64_t b = 0; b < kSpanBytes; b += 64) {
           hwy::Prefetch(span_weights + p / kBlockParts * block_bytes +
@@ -157,6 +159,8 @@ HWY_NOINLINE void MultiplyTile(const Int4Block& block, int first_part,
     for (int p = 0; p < kParts; ++p) acc[t][p] = hn::Zero(df);
   }
   const uint8_t* weights = block.data + first_part * kLanes * 4;
+  // The first to read these weights, which come from memory.
+  const bool prefetch = first_part == 0 && x.tokens <= kMaxPrefetchTokens;
   const int64_t group_spans = kOneSpan ? 1 : block.group_size / kSpanCols;
   const int64_t num_spans = block.layout->padded_cols / kSpanCols;
   for (int64_t g = 0; g < block.layout->num_groups; ++g) {
@@ -166,7 +170,8 @@ HWY_NOINLINE void MultiplyTile(const Int4Block& block, int first_part,
     IntVec sums[kTokens][kParts];
     int32_t x_sums[kTokens];
     SumGroup<kIsa, kTokens, kParts>(weights, block.layout->block_bytes, codes,
-                                    span_sums, begin, end, sums, x_sums);
+                                    span_sums, begin, end, prefetch, sums,
+                                    x_sums);
     for (int p = 0; p < kParts; ++p) {
       const FloatVec scales = LoadScales(block, g, first_part + p);
       const FloatVec zero_points = LoadZeroPoints(block, g, first_part + p);

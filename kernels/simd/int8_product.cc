@@ -24,7 +24,9 @@ constexpr int64_t kChunkBytes = 4 * kRowBlock;  // Four columns.
 // codes stay in the second-level cache.
 constexpr int64_t kTokenChunk = 64;
 // How far ahead of the codes in use the next are asked for.
-constexpr int64_t kPrefetchBytes = 2048;
+constexpr int64_t kPrefetchBytes = 3072;
+// With more tokens the products take longer than the weights.
+constexpr int64_t kMaxPrefetchTokens = 16;
 // Row blocks that one token takes side by side: memory serves several streams
 // faster than one, which stops at the end of every page.
 constexpr int kStreams = 4;
@@ -62,11 +64,12 @@ HWY_NOINLINE void MultiplyTile(const Int8Block& block, const QuantizedRows& x,
     for (int p = 0; p < kParts; ++p) acc[t][p] = start;
   }
   const int64_t block_bytes = block.layout->block_bytes;
+  const bool prefetch = x.tokens <= kMaxPrefetchTokens;
   const uint8_t* weights = block.data;
   for (int64_t c = 0; c < block.layout->padded_cols; c += 4) {
     for (int b = 0; b < kBlocks; ++b) {
       const uint8_t* chunk = weights + b * block_bytes;
-      if constexpr (kTokens == 1) hwy::Prefetch(chunk + kPrefetchBytes);
+      if (prefetch) hwy::Prefetch(chunk + kPrefetchBytes);
       typename Dot<kIsa>::S8Weights w[kBlockParts];
       for (int p = 0; p < kBlockParts; ++p) {
         w[p] = Dot<kIsa>::PrepareS8(LoadBytes(chunk + p * kLanes * 4));
