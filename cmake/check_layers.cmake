@@ -2,6 +2,9 @@
 # Usage: cmake -DROOT=<source dir> -P check_layers.cmake
 cmake_minimum_required(VERSION 3.25)
 include(${CMAKE_CURRENT_LIST_DIR}/layers.cmake)
+if(NOT IS_DIRECTORY "${ROOT}")
+  message(FATAL_ERROR "ROOT is '${ROOT}'; expected the source folder")
+endif()
 
 set(ours ${OUNCE_FOLDERS} tools tests bench)
 set(violations 0)

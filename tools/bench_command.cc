@@ -300,7 +300,8 @@ std::string LimitsText(const ThreadResult& row) {
   return absl::StrCat(text, "\n");
 }
 
-std::string OpsTable(const ThreadResult& row, const Work& work) {
+std::string OpsTable(const ThreadResult& row, const Work& work,
+                     int64_t sequences) {
   std::string text;
   for (const Test& test : row.tests) {
     std::vector<std::vector<std::string>> rows = {
@@ -312,13 +313,14 @@ std::string OpsTable(const ThreadResult& row, const Work& work) {
       const bool head = static_cast<Op>(i) == Op::kHead;
       const bool counted = work[i].products > 0 && (test.generation || !head);
       const double per_token = seconds[i] / tokens;
+      // The sequences share one reading of the weights.
+      const double read =
+          static_cast<double>(work[i].bytes) / static_cast<double>(sequences);
       rows.push_back(
           {std::string(kOpNames[i]), FormatNumber(1e3 * per_token, 3),
            absl::StrFormat("%.1f %%", 100 * seconds[i] / test.seconds()),
-           counted && test.generation
-               ? FormatNumber(
-                     1e-9 * static_cast<double>(work[i].bytes) / per_token, 3)
-               : "",
+           counted && test.generation ? FormatNumber(1e-9 * read / per_token, 3)
+                                      : "",
            counted ? FormatNumber(2e-9 * static_cast<double>(work[i].products) /
                                       per_token,
                                   3)
@@ -340,7 +342,8 @@ void Print(const BenchArguments& arguments, const BenchResult& result,
             << ResultTable(result);
   for (const ThreadResult& row : result.threads) {
     std::cout << LimitsText(row);
-    if (arguments.ops) std::cout << OpsTable(row, CountWork(model.weights));
+    if (arguments.ops)
+      std::cout << OpsTable(row, CountWork(model.weights), arguments.sequences);
   }
   std::cout << absl::StrFormat(
       "first token %.0f ms after the start; peak memory %s, of which keys and "

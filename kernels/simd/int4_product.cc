@@ -10,7 +10,6 @@
 #include <cstring>
 
 #include "core/packing/int4.h"
-#include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "kernels/simd/add_ops.h"
@@ -26,8 +25,6 @@ constexpr int64_t kSpanBytes = kSpanCols / 2 * kRowBlock;
 // Tokens that pass over all row blocks of a call before the next ones do: their
 // codes stay in the second-level cache.
 constexpr int64_t kTokenChunk = 64;
-// How far ahead of the codes in use the next are asked for.
-constexpr int64_t kPrefetchBytes = 3072;
 // With more tokens the products take longer than the weights.
 constexpr int64_t kMaxPrefetchTokens = 16;
 // Row blocks that one token takes side by side: memory serves several streams
@@ -79,6 +76,22 @@ HWY_INLINE FloatVec LoadZeroPoints(const Int4Block& block, int64_t g,
   return hn::ConvertTo(FloatTag(), hn::PromoteTo(IntTag(), codes));
 }
 
+// What lies this far behind the weights in use is asked for: the same place of
+// the tile's next blocks, as long as the second-level cache has room for them,
+// else a stretch further on in the same ones.
+HWY_INLINE int64_t PrefetchDistance(int64_t tile_bytes) {
+  constexpr int64_t kMaxTileBytes = 256 << 10;
+  constexpr int64_t kStretchBytes = 32 << 10;
+  return tile_bytes <= kMaxTileBytes ? tile_bytes : kStretchBytes;
+}
+
+// Into the second-level cache: the first is too small for what is on its way.
+HWY_INLINE void PrefetchSpan(const uint8_t* span) {
+  for (int64_t b = 0; b < kSpanBytes; b += 64) {
+    __builtin_prefetch(span + b, /*rw=*/0, /*locality=*/2);
+  }
+}
+
 // Codes times weights of kTokens tokens over one span of 32 columns, in the
 // form that SumU4 takes.  `weights` are the first part's; blocks are
 // `block_bytes` apart.
@@ -120,13 +133,10 @@ HWY_INLINE void SumGroup(const uint8_t* weights, int64_t block_bytes,
   }
   for (int64_t span = begin_span; span < end_span; ++span) {
     const uint8_t* span_weights = weights + span * kSpanBytes;
-    if (prefetch) {
-      for (int p = 0; p < kParts; p += kBlockParts) {
-        for (int64_t b = 0; b < kSpanBytes; b += 64) {
-          hwy::Prefetch(span_weights + p / kBlockParts * block_bytes +
-                        kPrefetchBytes + b);
-        }
-      }
+    for (int p = 0; prefetch && p < kParts; p += kBlockParts) {
+      constexpr int kBlocks = std::max(1, kParts / kBlockParts);
+      PrefetchSpan(span_weights + p / kBlockParts * block_bytes +
+                   PrefetchDistance(kBlocks * block_bytes));
     }
     typename Dot<kIsa>::U4Acc acc[kTokens][kParts];
     for (int t = 0; t < kTokens; ++t) {
