@@ -6,6 +6,8 @@ if(NOT IS_DIRECTORY "${ROOT}")
   message(FATAL_ERROR "ROOT is '${ROOT}'; expected the source folder")
 endif()
 
+# A message that starts with a space is printed as it is: others are wrapped
+# at a column that the length of the path decides.
 set(ours ${OUNCE_FOLDERS} tools tests bench)
 set(violations 0)
 foreach(folder IN LISTS OUNCE_FOLDERS)
@@ -17,7 +19,7 @@ foreach(folder IN LISTS OUNCE_FOLDERS)
                            "${line}")
       if(used IN_LIST ours AND NOT used IN_LIST OUNCE_USES_${folder}
          AND NOT used STREQUAL folder)
-        message(SEND_ERROR "${file}: ${folder}/ may not include ${used}/")
+        message(SEND_ERROR " ${file}: ${folder}/ may not include ${used}/")
         math(EXPR violations "${violations} + 1")
       endif()
     endforeach()
@@ -39,8 +41,8 @@ foreach(folder IN LISTS OUNCE_FOLDERS ITEMS tools)
         file(STRINGS "${ROOT}/${file}" lines
              REGEX "^[ \t]*#[ \t]*include[ \t]*[<\"]${library}/")
         if(lines)
-          message(SEND_ERROR "${file}: only ${fence_${library}} may include "
-                             "<${library}/...>")
+          message(SEND_ERROR " ${file}: only ${fence_${library}} may "
+                             "include <${library}/...>")
         endif()
       endif()
     endforeach()
