@@ -22,13 +22,16 @@ namespace ounce {
 
 inline constexpr int kNumCodecs = 6;
 
+// Columns whose codes are summed in one entry of QuantizedRows::sums.
+inline constexpr int64_t kSumCols = 32;
+
 // Activations quantised per token: x[t, c] = scales[t] * codes[t, c].
 // scale = max|x| / 127; codes = x / scale rounded half to even, in -127..127;
 // an all-zero token has scale 0 and codes 0.
 struct QuantizedRows {
   const int8_t* codes = nullptr;  // [tokens, stride]; zero from `cols` on.
   const float* scales = nullptr;  // [tokens]
-  const int32_t* sums = nullptr;  // [tokens, stride / 32]: of 32 codes each.
+  const int32_t* sums = nullptr;  // [tokens, stride / kSumCols]
   int64_t tokens = 0;
   int64_t cols = 0;
   int64_t stride = 0;  // `cols` rounded up to a multiple of 64.
@@ -88,8 +91,8 @@ struct KernelTable {
   // By Codec.
   std::array<MatMulKernel, kNumCodecs> matmul = {};
 
-  // Quantises one token; `codes` has `stride` bytes, `sums` stride / 32
-  // entries. Same bits on every instruction set.  The input must be finite.
+  // Quantises one token; `codes` has `stride` bytes, `sums` stride / kSumCols
+  // entries.  Same bits on every instruction set.  The input must be finite.
   void (*quantize_row)(const float* x, int64_t cols, int64_t stride,
                        int8_t* codes, float* scale, int32_t* sums) = nullptr;
 

@@ -8,7 +8,6 @@ namespace ounce {
 namespace {
 
 constexpr int64_t kStrideMultiple = 64;
-constexpr int64_t kSumCols = 32;
 
 }  // namespace
 

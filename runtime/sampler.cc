@@ -21,6 +21,8 @@ constexpr size_t kMoreRanked = 16;
 // Where more than this are asked for, sorting all is faster.
 constexpr size_t kMaxPartlyRanked = 4096;
 
+constexpr double kMaxFloat = std::numeric_limits<float>::max();
+
 // exp(x) for x <= 0, to a relative error of 3e-7; 1e-38 at the least.  Unlike
 // std::exp() it can be computed for several values at a time.
 float FastExp(float x) {
@@ -88,11 +90,13 @@ absl::StatusOr<int32_t> Sampler::Sample(absl::Span<const float> logits,
 }
 
 void Sampler::Penalize(absl::Span<const int32_t> seen) {
-  const auto penalty = static_cast<float>(options_.repetition_penalty);
+  const double penalty = options_.repetition_penalty;
   for (const int32_t id :
        absl::flat_hash_set<int32_t>(seen.begin(), seen.end())) {
     float& logit = logits_[static_cast<size_t>(id)];
-    logit = logit > 0 ? logit / penalty : logit * penalty;
+    const double changed =
+        logit > 0 ? double{logit} / penalty : double{logit} * penalty;
+    logit = static_cast<float>(std::clamp(changed, -kMaxFloat, kMaxFloat));
   }
 }
 
@@ -137,7 +141,9 @@ double Sampler::WeightOf(const Candidate& candidate) const {
 
 void Sampler::WeighAll() {
   weights_.resize(logits_.size());
-  const auto scale = static_cast<float>(1 / options_.temperature);
+  // Never infinite: the best logit's distance of 0 stays 0.
+  const auto scale =
+      static_cast<float>(std::min(1 / options_.temperature, kMaxFloat));
   for (size_t id = 0; id < logits_.size(); ++id) {
     weights_[id] = FastExp((logits_[id] - max_logit_) * scale);
   }

@@ -65,13 +65,14 @@ struct ThreadResult {
   std::vector<Test> tests;
 };
 
+using Work = std::array<OpWork, kNumOps>;
+
 struct BenchResult {
+  Work work;
   double first_token_ms = 0.0;
   int64_t kv_bytes = 0;
   std::vector<ThreadResult> threads;
 };
-
-using Work = std::array<OpWork, kNumOps>;
 
 absl::StatusOr<std::vector<int64_t>> ThreadCounts(
     const BenchArguments& arguments, const CommonOptions& common) {
@@ -147,12 +148,11 @@ void CountTest(const BenchArguments& arguments, const ModelSpec& spec,
 
 absl::StatusOr<ThreadResult> MeasureThreads(const BenchArguments& arguments,
                                             const CommonOptions& common,
-                                            KvType kv,
+                                            KvType kv, const Work& work,
                                             const ModelWeights& weights) {
   OUNCE_ASSIGN_OR_RETURN(const Engine engine, CreateEngine(common));
   ThreadResult result;
   result.threads = common.threads;
-  const Work work = CountWork(weights);
   result.limits = MeasureLimits(weights, work, *engine.context);
   const int64_t longest = std::max(arguments.prompt, arguments.generate);
   Executor executor(weights, engine.context.get(), arguments.depth + longest,
@@ -186,13 +186,12 @@ absl::StatusOr<ThreadResult> MeasureThreads(const BenchArguments& arguments,
 // From the command's start: the file mapped and checked, the tokenizer built,
 // and a prompt of one token run to its logits.
 absl::StatusOr<double> FirstTokenMs(const LoadedModel& model,
-                                    const CommonOptions& common, KvType kv,
+                                    KernelContext& context, KvType kv,
                                     Clock::time_point start) {
   if (model.file.tokenizer.kind != TokenizerKind::kNone) {
     OUNCE_RETURN_IF_ERROR(CreateTokenizer(model.file).status());
   }
-  OUNCE_ASSIGN_OR_RETURN(const Engine engine, CreateEngine(common));
-  Executor executor(model.weights, engine.context.get(), 1, {1, kv});
+  Executor executor(model.weights, &context, 1, {1, kv});
   OUNCE_RETURN_IF_ERROR(MeasurePrompt(&executor, 0, 1, 0).status());
   return 1e3 * std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -334,7 +333,7 @@ std::string OpsTable(const ThreadResult& row, const Work& work,
 void Print(const BenchArguments& arguments, const BenchResult& result,
            const LoadedModel& model, absl::string_view isa) {
   int64_t bytes = 0;
-  for (const OpWork& op : CountWork(model.weights)) bytes += op.bytes;
+  for (const OpWork& op : result.work) bytes += op.bytes;
   std::cout << absl::StrFormat(
                    "%s: %s, %s of weights read per token; %s, kv %s\n",
                    model.file.path, model.file.spec.architecture,
@@ -342,8 +341,9 @@ void Print(const BenchArguments& arguments, const BenchResult& result,
             << ResultTable(result);
   for (const ThreadResult& row : result.threads) {
     std::cout << LimitsText(row);
-    if (arguments.ops)
-      std::cout << OpsTable(row, CountWork(model.weights), arguments.sequences);
+    if (arguments.ops) {
+      std::cout << OpsTable(row, result.work, arguments.sequences);
+    }
   }
   std::cout << absl::StrFormat(
       "first token %.0f ms after the start; peak memory %s, of which keys and "
@@ -375,15 +375,16 @@ absl::StatusOr<ExitCode> Run(const BenchArguments& arguments,
   const std::optional<int64_t> kv_bytes =
       KvCache::Bytes(model.weights.spec, *kv, positions);
   BenchResult result;
+  result.work = CountWork(model.weights);
   result.kv_bytes = kv_bytes.value_or(0) * arguments.sequences;
   OUNCE_ASSIGN_OR_RETURN(result.first_token_ms,
-                         FirstTokenMs(model, common, *kv, start));
+                         FirstTokenMs(model, *engine.context, *kv, start));
   for (const int64_t count : *counts) {
     CommonOptions options = common;
     options.threads = count;
     OUNCE_ASSIGN_OR_RETURN(
         ThreadResult row,
-        MeasureThreads(arguments, options, *kv, model.weights));
+        MeasureThreads(arguments, options, *kv, result.work, model.weights));
     result.threads.push_back(std::move(row));
   }
   const absl::string_view isa = IsaName(engine.context->table().isa);

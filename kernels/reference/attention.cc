@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include "core/checked.h"
 #include "core/half.h"
 #include "kernels/reference/reference.h"
 
@@ -30,19 +31,13 @@ void StoreEntry(KvType type, float value, uint8_t* entries, int64_t index) {
   std::memcpy(entries + 2 * index, &bits, 2);
 }
 
-// value = scale * code; the codes of a whole vector, and its scale.
-float QuantizeVector(const float* x, int64_t size, std::vector<int8_t>* codes) {
-  float max_abs = 0.0f;
-  for (int64_t i = 0; i < size; ++i)
-    max_abs = std::max(max_abs, std::abs(x[i]));
-  const float scale = max_abs / 127.0f;
-  codes->assign(static_cast<size_t>(size), 0);
-  for (int64_t i = 0; i < size && scale > 0.0f; ++i) {
-    const float code = std::nearbyint(x[i] / scale);
-    (*codes)[static_cast<size_t>(i)] =
-        static_cast<int8_t>(std::clamp(code, -127.0f, 127.0f));
-  }
-  return scale;
+// value = scale * code; zeros after the vector's end.
+std::vector<int8_t> QuantizeVector(const float* x, int64_t size, float* scale) {
+  const int64_t stride = RoundUp(size, kSumCols);
+  std::vector<int8_t> codes(static_cast<size_t>(stride));
+  std::vector<int32_t> unused_sums(static_cast<size_t>(stride / kSumCols));
+  QuantizeRow(x, size, stride, codes.data(), scale, unused_sums.data());
+  return codes;
 }
 
 float LoadEntry(const KvHead& kv, const uint8_t* entries, const float* scales,
@@ -123,14 +118,13 @@ void StoreKv(const KvHead& kv, int64_t position, const float* key,
     }
     return;
   }
-  std::vector<int8_t> codes;
-  kv.key_scales[position] = QuantizeVector(key, kv.head_dim, &codes);
+  std::vector<int8_t> codes =
+      QuantizeVector(key, kv.head_dim, &kv.key_scales[position]);
   for (int64_t i = 0; i < kv.head_dim; ++i) {
     kv.keys[KeyIndex(kv, position, i)] =
         static_cast<uint8_t>(codes[static_cast<size_t>(i)]);
   }
-  kv.value_scales[position] = QuantizeVector(value, kv.head_dim, &codes);
-  codes.resize(static_cast<size_t>(kv.value_stride()));
+  codes = QuantizeVector(value, kv.head_dim, &kv.value_scales[position]);
   for (int64_t i = 0; i < kv.value_stride(); ++i) {
     kv.values[ValueIndex(kv, position, i)] =
         static_cast<uint8_t>(codes[static_cast<size_t>(i)]);

@@ -13,8 +13,6 @@
 namespace ounce::reference {
 namespace {
 
-constexpr int64_t kSumCols = 32;  // Columns per entry of QuantizedRows::sums.
-
 // One row of an int4 matrix, read element by element.
 class Int4Row {
  public:

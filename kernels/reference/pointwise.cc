@@ -6,8 +6,6 @@
 namespace ounce::reference {
 namespace {
 
-constexpr int64_t kSumCols = 32;
-
 // Rounds half to even in the default rounding mode.
 int8_t ToCode(float x, float scale) {
   return static_cast<int8_t>(

@@ -47,6 +47,15 @@ inline constexpr int kBlockParts = static_cast<int>(kRowBlock / kLanes);
 template <Isa kIsa>
 struct Dot;
 
+// U4Acc of the instruction sets that add four products to a 32-bit sum at once.
+struct WideU4 {
+  using U4Acc = IntVec;
+  static HWY_INLINE U4Acc ZeroU4() { return hn::Zero(IntTag()); }
+  static HWY_INLINE IntVec SumU4(IntVec sums, U4Acc acc) {
+    return hn::Add(sums, acc);
+  }
+};
+
 #if HWY_TARGET == HWY_AVX2
 
 inline constexpr Isa kBaseIsa = Isa::kAvx2;
@@ -139,18 +148,13 @@ struct Dot<Isa::kNeon> {
 };
 
 template <>
-struct Dot<Isa::kNeonDot> {
+struct Dot<Isa::kNeonDot> : WideU4 {
   static constexpr int kTileTokens = 4;
   static constexpr int kTileSums = 8;
   static constexpr int kS8Offset = 0;
 
-  using U4Acc = IntVec;
-  static HWY_INLINE U4Acc ZeroU4() { return hn::Zero(IntTag()); }
-  static HWY_INLINE U4Acc U4(U4Acc acc, IntVec codes, IntVec x) {
+  static HWY_INLINE IntVec U4(IntVec acc, IntVec codes, IntVec x) {
     return S8(acc, codes, x);
-  }
-  static HWY_INLINE IntVec SumU4(IntVec sums, U4Acc acc) {
-    return hn::Add(sums, acc);
   }
 
   using S8Weights = IntVec;
@@ -172,7 +176,7 @@ struct Dot<Isa::kNeonDot> {
 // for AVX-512, because Highway 1.0's AVX3_DL does not switch on the compiler
 // flag that the intrinsic asks for.
 template <>
-struct Dot<kExtendedIsa> {
+struct Dot<kExtendedIsa> : WideU4 {
 #if HWY_TARGET == HWY_AVX2
   static constexpr int kTileTokens = 4;
   static constexpr int kTileSums = 4;
@@ -192,13 +196,8 @@ struct Dot<kExtendedIsa> {
     return acc;
   }
 
-  using U4Acc = IntVec;
-  static HWY_INLINE U4Acc ZeroU4() { return hn::Zero(IntTag()); }
-  static HWY_INLINE U4Acc U4(U4Acc acc, IntVec codes, IntVec x) {
+  static HWY_INLINE IntVec U4(IntVec acc, IntVec codes, IntVec x) {
     return U8S8(acc, codes, x);
-  }
-  static HWY_INLINE IntVec SumU4(IntVec sums, U4Acc acc) {
-    return hn::Add(sums, acc);
   }
 
   using S8Weights = IntVec;  // Codes + 128, unsigned.

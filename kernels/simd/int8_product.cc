@@ -18,7 +18,6 @@ HWY_BEFORE_NAMESPACE();
 namespace ounce::HWY_NAMESPACE {
 namespace {
 
-constexpr int64_t kSumCols = 32;  // Per entry of QuantizedRows::sums.
 constexpr int64_t kChunkBytes = 4 * kRowBlock;  // Four columns.
 // Tokens that pass over all row blocks of a call before the next ones do: their
 // codes stay in the second-level cache.

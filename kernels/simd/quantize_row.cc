@@ -19,7 +19,6 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr int64_t kSpanCols = 32;  // Per entry of `sums`.
 using FloatTag = hn::ScalableTag<float>;
 using FloatVec = hn::Vec<FloatTag>;
 constexpr int64_t kLanes = HWY_LANES(float);
@@ -38,13 +37,13 @@ float MaxAbs(const float* x, int64_t cols) {
   return max_abs;
 }
 
-// Codes of 32 values, and their sum.
+// Codes of kSumCols values, and their sum.
 int32_t QuantizeSpan(const float* x, FloatVec scale, int8_t* codes) {
   const FloatTag df;
   const hn::RebindToSigned<FloatTag> di;
   const hn::Rebind<int8_t, FloatTag> di8;
   auto sum = hn::Zero(di);
-  for (int64_t i = 0; i < kSpanCols; i += kLanes) {
+  for (int64_t i = 0; i < kSumCols; i += kLanes) {
     // NearestInt rounds half to even, as the reference does.
     const auto rounded = hn::NearestInt(hn::Div(hn::LoadU(df, x + i), scale));
     const auto code =
@@ -61,18 +60,18 @@ void QuantizeRow(const float* x, int64_t cols, int64_t stride, int8_t* codes,
   int64_t c = 0;
   if (*scale > 0.0f) {
     const FloatVec scales = hn::Set(FloatTag(), *scale);
-    for (; c + kSpanCols <= cols; c += kSpanCols) {
-      sums[c / kSpanCols] = QuantizeSpan(x + c, scales, codes + c);
+    for (; c + kSumCols <= cols; c += kSumCols) {
+      sums[c / kSumCols] = QuantizeSpan(x + c, scales, codes + c);
     }
     if (c < cols) {
-      float tail[kSpanCols] = {};
+      float tail[kSumCols] = {};
       std::copy(x + c, x + cols, tail);
-      sums[c / kSpanCols] = QuantizeSpan(tail, scales, codes + c);
-      c += kSpanCols;
+      sums[c / kSumCols] = QuantizeSpan(tail, scales, codes + c);
+      c += kSumCols;
     }
   }
   std::memset(codes + c, 0, static_cast<size_t>(stride - c));
-  std::fill(sums + c / kSpanCols, sums + stride / kSpanCols, 0);
+  std::fill(sums + c / kSumCols, sums + stride / kSumCols, 0);
 }
 
 }  // namespace

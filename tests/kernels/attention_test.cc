@@ -176,6 +176,38 @@ TEST_P(AttentionTest, HalfPrecisionAndInt8Caches) {
   }
 }
 
+TEST_P(AttentionTest, StoresTheReferenceBytes) {
+  constexpr int64_t kPositions = 21;
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kInt8}) {
+    for (const int64_t head_dim : {1, 7, 16, 40, 64, 72, 128}) {
+      SCOPED_TRACE(testing::Message() << KvTypeName(type) << ' ' << head_dim);
+      RandomData random;
+      Matrix keys = random.Floats(kPositions, head_dim);
+      keys.row(3)[0] = 1e6f;     // More than an f16 holds,
+      keys.row(4)[0] = -3e-8f;   // and nearly less.
+      keys.row(5)[0] = 0.5015f;  // Between two of its values.
+      std::fill_n(keys.row(6), head_dim, 0.0f);
+      KvLayer layer;
+      layer.type = type;
+      layer.kv_heads = 1;
+      layer.head_dim = head_dim;
+      layer.capacity = 2 * kKeyBlock;
+      const int64_t bytes = *KvLayer::HeadBytes(type, head_dim, layer.capacity);
+      std::vector<uint8_t> stored(static_cast<size_t>(bytes), 0xFF);
+      std::vector<uint8_t> expected = stored;
+      for (int64_t position = 0; position < kPositions; ++position) {
+        const float* key = keys.row(position);
+        const float* value = keys.row(kPositions - 1 - position);
+        layer.data = stored.data();
+        table().store_kv(layer.head(0), position, key, value);
+        layer.data = expected.data();
+        reference().store_kv(layer.head(0), position, key, value);
+      }
+      EXPECT_EQ(stored, expected);
+    }
+  }
+}
+
 TEST_P(AttentionTest, SequencesDoNotSeeEachOther) {
   Prepare(3, 40, 4, 2, 24);
   const Matrix alone = Run();

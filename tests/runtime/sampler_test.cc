@@ -199,10 +199,29 @@ TEST(SamplerTest, ReportsLogitsThatAreNotFinite) {
 
 TEST(SamplerTest, ExtremeTemperaturesAndLogitsStayDefined) {
   SamplerOptions options;
-  options.temperature = 1e-3;
-  Sampler cold(options);
-  for (int i = 0; i < 50; ++i) {
-    EXPECT_EQ(*cold.Sample({3e38f, -3e38f, 1.0f}, {}), 0);
+  // The reciprocals of the last two are more than a float and a double hold.
+  for (const double temperature : {1e-3, 1e-40, 1e-310}) {
+    for (const double top_p : {1.0, 0.9}) {
+      options.temperature = temperature;
+      options.top_p = top_p;
+      Sampler cold(options);
+      for (int i = 0; i < 50; ++i) {
+        EXPECT_EQ(*cold.Sample({3e38f, -3e38f, 1.0f}, {}), 0);
+        EXPECT_EQ(*cold.Sample({1.0f, 2.0f, 1.0f}, {}), 1);
+      }
+    }
+  }
+}
+
+TEST(SamplerTest, ExtremePenaltiesStayDefined) {
+  for (const double temperature : {0.0, 1.0}) {
+    SamplerOptions options;
+    options.temperature = temperature;
+    options.repetition_penalty = 1e-300;
+    Sampler sampler(options);
+    EXPECT_EQ(*sampler.Sample({1.0f, 2.0f, 3.0f}, {0}), 0);
+    options.repetition_penalty = 100;
+    EXPECT_EQ(*Sampler(options).Sample({-3e38f, -1.0f, -3e38f}, {0, 2}), 1);
   }
 }
 
