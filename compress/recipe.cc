@@ -97,13 +97,18 @@ std::string RuleYaml(const QuantizeRule& rule) {
     absl::StrAppend(&yaml, "    codec: float\n");
     return yaml;
   }
-  const bool grouped = GetCodecInfo(rule.options.codec).grouped;
-  absl::StrAppend(&yaml, "    codec: ", grouped ? "int4" : "int8",
+  const Codec codec = rule.options.codec;
+  const bool asymmetric = codec == Codec::kInt4Asymmetric;
+  // Zero points are an option of int4, not a codec of their own.
+  absl::StrAppend(&yaml,
+                  "    codec: ", asymmetric ? "int4" : GetCodecInfo(codec).name,
                   "\n    method: ", rule.method->name, "\n");
-  if (grouped) {
-    const bool symmetric = rule.options.codec == Codec::kInt4;
-    absl::StrAppend(&yaml, "    group_size: ", rule.options.group_size,
-                    "\n    symmetric: ", symmetric ? "true" : "false", "\n");
+  if (GetCodecInfo(codec).grouped) {
+    absl::StrAppend(&yaml, "    group_size: ", rule.options.group_size, "\n");
+  }
+  if (asymmetric || codec == Codec::kInt4) {
+    absl::StrAppend(&yaml, "    symmetric: ", asymmetric ? "false" : "true",
+                    "\n");
   }
   const bool absmax = rule.options.scale == ScaleMethod::kAbsMax;
   absl::StrAppend(&yaml, "    scale: ", absmax ? "absmax" : "least_squares",

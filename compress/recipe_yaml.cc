@@ -108,13 +108,21 @@ absl::StatusOr<ScaleMethod> ParseScale(const Section& section) {
       absl::StrCat("scale \"", scale, "\"; expected absmax or least_squares"));
 }
 
-absl::Status ParseInt4(const Section& section, QuantizeOptions* options) {
+constexpr absl::string_view kCodecs = "float, int8, int4 or int4-progressive";
+
+absl::Status ParseInt4(const Section& section, bool progressive,
+                       QuantizeOptions* options) {
   OUNCE_ASSIGN_OR_RETURN(
       options->group_size,
       section.Get<int64_t>("group_size", 32, "32, 64 or 128"));
   OUNCE_ASSIGN_OR_RETURN(const bool symmetric,
                          section.Get<bool>("symmetric", true, "true or false"));
-  options->codec = symmetric ? Codec::kInt4 : Codec::kInt4Asymmetric;
+  options->codec = progressive ? Codec::kInt4Progressive
+                   : symmetric ? Codec::kInt4
+                               : Codec::kInt4Asymmetric;
+  if (progressive && section.Has("symmetric")) {
+    return section.Error("codec int4-progressive takes no \"symmetric\"");
+  }
   if (!PackedBytes(options->codec, 1, 1, options->group_size).ok()) {
     return section.Error(absl::StrCat("group_size ", options->group_size,
                                       "; expected 32, 64 or 128"));
@@ -129,13 +137,13 @@ absl::StatusOr<QuantizeRule> ParseQuantizeRule(const YAML::Node& node) {
                                           "group_size", "symmetric", "scale"}));
   QuantizeRule rule;
   OUNCE_ASSIGN_OR_RETURN(rule.tensors, section.Patterns("tensors"));
-  OUNCE_ASSIGN_OR_RETURN(
-      const std::string codec,
-      section.Get<std::string>("codec", "", "float, int8 or int4"));
-  const bool grouped = codec == "int4";
+  OUNCE_ASSIGN_OR_RETURN(const std::string codec,
+                         section.Get<std::string>("codec", "", kCodecs));
+  const bool progressive = codec == "int4-progressive";
+  const bool grouped = codec == "int4" || progressive;
   if (!grouped && codec != "int8" && codec != "float") {
     return section.Error(
-        absl::StrCat("codec \"", codec, "\"; expected float, int8 or int4"));
+        absl::StrCat("codec \"", codec, "\"; expected ", kCodecs));
   }
   if (!grouped && (section.Has("group_size") || section.Has("symmetric"))) {
     return section.Error(absl::StrCat(
@@ -154,7 +162,9 @@ absl::StatusOr<QuantizeRule> ParseQuantizeRule(const YAML::Node& node) {
       FindQuantizeMethod(method);
   if (!found.ok()) return section.Error(found.status().message());
   rule.method = *found;
-  if (grouped) OUNCE_RETURN_IF_ERROR(ParseInt4(section, &rule.options));
+  if (grouped) {
+    OUNCE_RETURN_IF_ERROR(ParseInt4(section, progressive, &rule.options));
+  }
   OUNCE_ASSIGN_OR_RETURN(rule.options.scale, ParseScale(section));
   return rule;
 }

@@ -17,8 +17,8 @@ struct QuantizedMatrix {
   int64_t cols = 0;
   int64_t group_size =
       0;  // Columns that share a scale; the last group may be shorter.
-  // [rows, cols]: -127..127 for int8; -8..7 for symmetric int4; 0..15 for int4
-  // with zero points.
+  // [rows, cols]: -127..127 for int8; -8..7 for symmetric and progressive int4;
+  // 0..15 for int4 with zero points.
   std::vector<int8_t> codes;
   std::vector<float> scales;         // [rows, num_groups()]; may be negative.
   std::vector<uint8_t> zero_points;  // [rows, num_groups()], or empty: all 0.

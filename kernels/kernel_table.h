@@ -20,7 +20,7 @@
 
 namespace ounce {
 
-inline constexpr int kNumCodecs = 6;
+inline constexpr int kNumCodecs = 7;
 
 // Columns whose codes are summed in one entry of QuantizedRows::sums.
 inline constexpr int64_t kSumCols = 32;
@@ -51,6 +51,9 @@ struct MatMulInput {
 //   int4:  acc = fma(w_scale[g], float(isum[g]), acc) for groups g in order,
 //          from 0; out = acc * x_scale;
 //          isum[g] = sum(code * x) - zero_point * sum(x), exact in int32
+//   int4-progressive: out = (x_scale * row_scale) * float(isum);
+//          isum = sum over groups g of group_scale[g] * (sum(code * x) -
+//          8 * sum(x)), exact in int32
 //   float: any order of summation in f32 with at least 8 partial sums.
 using MatMulKernel = void (*)(const MatMulInput& x, const PackedMatrix& w,
                               int64_t row_begin, int64_t row_end,

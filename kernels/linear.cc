@@ -25,15 +25,17 @@ constexpr int64_t kMinInt8PanelTokens = 16;
 
 enum class Engine { kKernel, kFloatPanels, kInt8Panels };
 
-// int4 prompts stay with our own kernel on every instruction set: a scale per
-// group would cut oneDNN's inner dimension to 32 and leave it nothing to gain.
+// Float scales per group would cut oneDNN's inner dimension to 32 and leave it
+// nothing to gain: prompts over them stay with our own kernel on every
+// instruction set.
 Engine ChooseEngine(const KernelTable& table, Codec codec, int64_t tokens) {
-  if (!GetCodecInfo(codec).quantized) {
+  const CodecInfo& info = GetCodecInfo(codec);
+  if (!info.quantized) {
     return tokens >= kMinFloatPanelTokens && OneDnnHasSgemm()
                ? Engine::kFloatPanels
                : Engine::kKernel;
   }
-  if (codec == Codec::kInt8 && table.isa == Isa::kAvx512Vnni &&
+  if (info.unpack_int8 != nullptr && table.isa == Isa::kAvx512Vnni &&
       tokens >= kMinInt8PanelTokens && OneDnnHasVnni()) {
     return Engine::kInt8Panels;
   }

@@ -1,11 +1,12 @@
 // The matrix products of a layer: activations times stored weights, transposed.
 //
 // Few tokens: the one-token kernels read the stored layout.  Many tokens: float
-// weights are widened panel by panel and multiplied by oneDNN; int8 with VNNI
-// is multiplied by oneDNN as u8 * s8 -> s32; everything else by blocked kernels
-// of ours.  A panel's shape never depends on the number of threads, so neither
-// do the bits of the result.  Quantised products have the bits that KernelTable
-// states whichever way is taken.
+// weights are widened panel by panel and multiplied by oneDNN; with VNNI, so
+// are int8 weights and those that are int8 but for their coding, as u8 * s8 ->
+// s32; everything else by blocked kernels of ours.  A panel's shape never
+// depends on the number of threads, so neither do the bits of the result.
+// Quantised products have the bits that KernelTable states whichever way is
+// taken.
 #ifndef OUNCE_KERNELS_LINEAR_H_
 #define OUNCE_KERNELS_LINEAR_H_
 

@@ -21,6 +21,7 @@ struct Grid {
 inline Grid GridOf(Codec codec) {
   switch (codec) {
     case Codec::kInt4:
+    case Codec::kInt4Progressive:
       return {-8, 7, -8.0f, false};
     case Codec::kInt4Asymmetric:
       return {0, 15, 15.0f, true};

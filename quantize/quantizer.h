@@ -24,8 +24,8 @@ struct QuantizeOptions {
 
 struct QuantizeResult {
   QuantizedMatrix weight;
-  // Scales below f16's smallest normal number: they are stored with fewer bits,
-  // or as 0, which turns their group into zeros.
+  // f16 scales below the smallest normal number: they are stored with fewer
+  // bits, or as 0, which turns their group into zeros.
   int64_t tiny_scales = 0;
 };
 

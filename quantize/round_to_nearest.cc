@@ -16,12 +16,14 @@
 namespace ounce {
 namespace {
 
-// Quantises the groups of one matrix one after the other.
+// Quantises the groups of one row one after the other.
 class GroupRounder {
  public:
-  explicit GroupRounder(const QuantizeOptions& options)
+  // `row_scale` is the unit of the row's scales, if the codec has one.
+  GroupRounder(const QuantizeOptions& options, float row_scale)
       : grid_(GridOf(options.codec)),
-        round_scale_(GetCodecInfo(options.codec).round_scale),
+        codec_(GetCodecInfo(options.codec)),
+        row_scale_(row_scale),
         least_squares_(options.scale == ScaleMethod::kLeastSquares) {}
 
   // Chooses scale and codes of `weights`; the scale is not yet checked.
@@ -31,8 +33,10 @@ class GroupRounder {
     const GroupScale group = Stored(exact.scale, least);
     NearestCodes(weights, group, grid_, codes);
     if (!least_squares_ || group.scale == 0.0f) return group;
-    const Best best = Search(weights, exact.scale, least,
-                             {group, SquaredError(weights, group, codes)});
+    const Best absmax = {group, SquaredError(weights, group, codes)};
+    const Best best = codec_.max_multiple == 0
+                          ? Search(weights, exact.scale, least, absmax)
+                          : SearchMultiples(weights, absmax);
     NearestCodes(weights, best.group, grid_, codes);
     return best.group;
   }
@@ -50,10 +54,14 @@ class GroupRounder {
     }
   };
 
+  float Rounded(float scale) const {
+    return codec_.round_scale(scale, row_scale_);
+  }
+
   // The scale as it will be stored, with the zero point that belongs to it;
   // `least` is the least of the weights and of 0.
   GroupScale Stored(float scale, float least) const {
-    GroupScale group = {round_scale_(scale), 0};
+    GroupScale group = {Rounded(scale), 0};
     if (grid_.has_zero_point && group.scale != 0.0f) {
       group.zero_point = std::clamp(
           static_cast<int>(std::nearbyint(-least / group.scale)), 0, 15);
@@ -90,7 +98,7 @@ class GroupRounder {
     ScaleTrials refitted = trials;
     for (size_t lane = 0; lane < kLanes; ++lane) {
       float& scale = refitted.groups[lane].scale;
-      if (scale != 0.0f) scale = round_scale_(trials.fitted[lane]);
+      if (scale != 0.0f) scale = Rounded(trials.fitted[lane]);
     }
     TryScales(weights, grid_, &refitted);
     for (size_t lane = 0; lane < kLanes; ++lane) {
@@ -100,11 +108,64 @@ class GroupRounder {
     return best;
   }
 
+  // Tries all scales there are: the multiples of the row's unit, of both signs.
+  Best SearchMultiples(absl::Span<const float> weights, Best best) const {
+    const int steps = 2 * codec_.max_multiple;
+    for (int first = 0; first < steps; first += int{kLanes}) {
+      ScaleTrials trials = {};
+      const size_t lanes = std::min<size_t>(kLanes, steps - first);
+      for (size_t lane = 0; lane < lanes; ++lane) {
+        const int step = first + static_cast<int>(lane);
+        const auto multiple = static_cast<float>(step / 2 + 1);
+        trials.groups[lane].scale =
+            step % 2 == 0 ? multiple * row_scale_ : -multiple * row_scale_;
+      }
+      TryScales(weights, grid_, &trials);
+      for (size_t lane = 0; lane < lanes; ++lane) {
+        best.Offer(trials.groups[lane], trials.errors[lane]);
+      }
+    }
+    return best;
+  }
+
   static constexpr int kSteps = 24;
   const Grid grid_;
-  float (*const round_scale_)(float);
+  const CodecInfo& codec_;
+  const float row_scale_;
   const bool least_squares_;
 };
+
+// One row, group by group; the last may be shorter.
+class RowGroups {
+ public:
+  RowGroups(const float* row, int64_t cols, int64_t group_size)
+      : row_(row), cols_(cols), group_size_(group_size) {}
+  int64_t size() const { return DivideUp(cols_, group_size_); }
+  int64_t begin(int64_t g) const { return g * group_size_; }
+  absl::Span<const float> weights(int64_t g) const {
+    const int64_t end = std::min(cols_, begin(g) + group_size_);
+    return absl::MakeConstSpan(row_ + begin(g),
+                               static_cast<size_t>(end - begin(g)));
+  }
+
+ private:
+  const float* const row_;
+  const int64_t cols_;
+  const int64_t group_size_;
+};
+
+// The unit of a row's scales, from the largest that absmax gives a group; 0 for
+// codecs that have none.
+float RowScale(Codec codec, const RowGroups& groups) {
+  const auto row_scale = GetCodecInfo(codec).row_scale;
+  if (row_scale == nullptr) return 0.0f;
+  float largest = 0.0f;
+  for (int64_t g = 0; g < groups.size(); ++g) {
+    const GroupScale group = AbsMaxScale(groups.weights(g), GridOf(codec));
+    largest = std::max(largest, std::abs(group.scale));
+  }
+  return row_scale(largest);
+}
 
 absl::Status ScaleTooLarge(int64_t row, int64_t column, float scale) {
   return absl::InvalidArgumentError(absl::StrCat(
@@ -113,9 +174,9 @@ absl::Status ScaleTooLarge(int64_t row, int64_t column, float scale) {
 }
 
 bool TooSmall(Codec codec, float scale, absl::Span<const float> weights) {
-  if (std::abs(scale) >= kF16MinNormal || !GetCodecInfo(codec).grouped) {
-    return false;
-  }
+  const CodecInfo& info = GetCodecInfo(codec);
+  const bool f16 = info.grouped && info.max_multiple == 0;
+  if (!f16 || std::abs(scale) >= kF16MinNormal) return false;
   return std::any_of(weights.begin(), weights.end(),
                      [](float weight) { return weight != 0.0f; });
 }
@@ -129,21 +190,18 @@ absl::StatusOr<QuantizeResult> QuantizeRoundToNearest(
   out.rows = weight.rows;
   out.cols = weight.cols;
   out.group_size = options.group_size == 0 ? weight.cols : options.group_size;
-  const int64_t groups = out.num_groups();
   out.codes.resize(static_cast<size_t>(out.rows * out.cols));
-  out.scales.reserve(static_cast<size_t>(out.rows * groups));
+  out.scales.reserve(static_cast<size_t>(out.rows * out.num_groups()));
   const bool asymmetric = GridOf(options.codec).has_zero_point;
-  const GroupRounder rounder(options);
   for (int64_t row = 0; row < out.rows; ++row) {
-    for (int64_t g = 0; g < groups; ++g) {
-      const int64_t begin = g * out.group_size;
-      const int64_t end = std::min(out.cols, begin + out.group_size);
-      const auto weights = absl::MakeConstSpan(
-          weight.row(row) + begin, static_cast<size_t>(end - begin));
-      const GroupScale group =
-          rounder.Round(weights, out.codes.data() + row * out.cols + begin);
+    const RowGroups groups(weight.row(row), out.cols, out.group_size);
+    const GroupRounder rounder(options, RowScale(options.codec, groups));
+    int8_t* codes = out.codes.data() + row * out.cols;
+    for (int64_t g = 0; g < groups.size(); ++g) {
+      const absl::Span<const float> weights = groups.weights(g);
+      const GroupScale group = rounder.Round(weights, codes + groups.begin(g));
       if (!std::isfinite(group.scale)) {
-        return ScaleTooLarge(row, begin, group.scale);
+        return ScaleTooLarge(row, groups.begin(g), group.scale);
       }
       result.tiny_scales += TooSmall(options.codec, group.scale, weights);
       out.scales.push_back(group.scale);

@@ -17,10 +17,13 @@ namespace ounce {
 //   int4       scale = w* / -8 with w* the weight of largest magnitude, its
 //   sign
 //              kept, so that all 16 codes serve; codes -8..7
+//   int4-progressive  as int4; the largest scale of a row over 15 is the row's
+//              unit, and every scale its nearest multiple, at least one
 //   int4-asym  the range is widened to hold 0; scale = (max - min) / 15, zero
 //              point round(-min / scale)
 // least_squares: the scale with the least squared error found by trying clipped
-// ranges and refitting the scale to the codes; never worse than absmax.
+// ranges and refitting the scale to the codes; never worse than absmax.  For
+// int4-progressive all multiples of the unit are tried instead.
 // Scales are rounded to what the codec stores before codes are chosen.  A row
 // or group of zeros has scale 0.  Zeros stay exactly zero.
 //

@@ -8,12 +8,13 @@
 #include "core/checked.h"
 #include "core/packing/dense.h"
 #include "core/packing/int4.h"
+#include "core/packing/int4_progressive.h"
 #include "core/packing/int8.h"
 
 namespace ounce {
 namespace {
 
-float KeepScale(float scale) { return scale; }
+float KeepScale(float scale, float) { return scale; }
 
 // In the order of the enum.
 constexpr std::array kCodecs = {
@@ -24,12 +25,17 @@ constexpr std::array kCodecs = {
     CodecInfo{Codec::kBF16, "bf16", 16, false, false, HalfPackedBytes,
               UnpackBF16Rows, nullptr, nullptr},
     CodecInfo{Codec::kInt8, "int8", 8, true, false, Int8PackedBytes,
-              UnpackInt8Rows, PackInt8, KeepScale},
+              UnpackInt8Rows, PackInt8, KeepScale, 0, nullptr, CopyInt8Rows},
     CodecInfo{Codec::kInt4, "int4", 4, true, true, Int4PackedBytes,
               UnpackInt4Rows, PackInt4, RoundInt4Scale},
     CodecInfo{Codec::kInt4Asymmetric, "int4-asym", 4, true, true,
               Int4AsymmetricPackedBytes, UnpackInt4Rows, PackInt4Asymmetric,
               RoundInt4Scale},
+    CodecInfo{Codec::kInt4Progressive, "int4-progressive", 4, true, true,
+              Int4ProgressivePackedBytes, UnpackInt4ProgressiveRows,
+              PackInt4Progressive, RoundInt4ProgressiveScale,
+              kInt4ProgressiveMaxScale, Int4ProgressiveRowScale,
+              UnpackInt4ProgressiveToInt8},
 };
 
 // Far above any real tensor, and small enough that no layout's own arithmetic

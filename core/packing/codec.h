@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "core/packing/int8_rows.h"
 #include "core/packing/packed_matrix.h"
 #include "core/quantized_matrix.h"
 
@@ -31,8 +32,19 @@ struct CodecInfo {
   // packed_bytes(rows, cols, group_size) long.  Null for float codecs.
   void (*pack)(const QuantizedMatrix& matrix, uint8_t* out);
   // The scale that will be stored in place of `scale`.  Called before codes are
-  // chosen, so that they fit it.  Null for float codecs.
-  float (*round_scale)(float scale);
+  // chosen, so that they fit it.  `row_scale` is the row's unit, of no meaning
+  // to codecs without one.  Null for float codecs.
+  float (*round_scale)(float scale, float row_scale);
+  // Codecs whose group scales are multiples -n..n of a unit that their row
+  // stores: n, and the unit of a row whose largest group scale has the
+  // magnitude `largest`.  0 and null: each group's scale is a number of its
+  // own.
+  int max_multiple = 0;
+  float (*row_scale)(float largest) = nullptr;
+  // The int8 weights of rows [begin, end), `begin` a multiple of kRowBlock.
+  // Null unless the codec's weights are exactly int8 times a float per row.
+  void (*unpack_int8)(const PackedMatrix& matrix, int64_t begin, int64_t end,
+                      const Int8Rows& out) = nullptr;
 };
 
 // The row of `codec`, which must be one of the enum's values.

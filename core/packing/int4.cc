@@ -10,12 +10,6 @@
 namespace ounce {
 namespace {
 
-// Where column `c` of `lane` lies in a block's codes, and its nibble's shift.
-int64_t CodeByte(int64_t c, int64_t lane) {
-  return (c / 8) * 64 + lane * 4 + c % 4;
-}
-int CodeShift(int64_t c) { return (c % 8) < 4 ? 0 : 4; }
-
 void SetNibble(uint8_t* byte, int shift, int value) {
   *byte = static_cast<uint8_t>((*byte & ~(0xF << shift)) | (value << shift));
 }
@@ -74,7 +68,7 @@ void PackRow(const QuantizedMatrix& matrix, int64_t row, bool symmetric,
                                 first_group + layout.num_groups - 1)];
   PackRowCodes(matrix.codes.data() + row * matrix.cols, matrix.cols,
                layout.padded_cols, symmetric, static_cast<int8_t>(padding),
-               block + CodeByte(0, lane));
+               block + lane * 4);
 }
 
 // Rows beyond the last are zero weights: scale 0 and, for symmetric groups, the
@@ -85,8 +79,11 @@ void Pack(const QuantizedMatrix& matrix, bool symmetric, uint8_t* out) {
   const int64_t num_blocks = DivideUp(matrix.rows, kRowBlock);
   for (int64_t b = 0; b < num_blocks; ++b) {
     uint8_t* block = out + b * layout.block_bytes;
-    std::memset(block, symmetric ? 0x88 : 0,
-                static_cast<size_t>(layout.scales_offset));
+    if (symmetric) {
+      ClearInt4Codes(layout.padded_cols, block);
+    } else {
+      std::memset(block, 0, static_cast<size_t>(layout.scales_offset));
+    }
     std::memset(block + layout.scales_offset, 0,
                 static_cast<size_t>(layout.block_bytes - layout.scales_offset));
     const int64_t end = std::min(matrix.rows, (b + 1) * kRowBlock);
@@ -97,6 +94,17 @@ void Pack(const QuantizedMatrix& matrix, bool symmetric, uint8_t* out) {
 }
 
 }  // namespace
+
+void ClearInt4Codes(int64_t padded_cols, uint8_t* block) {
+  std::memset(block, 0x88, static_cast<size_t>(padded_cols * kRowBlock / 2));
+}
+
+void PackInt4Codes(absl::Span<const int8_t> codes, int64_t lane,
+                   uint8_t* block) {
+  const auto cols = static_cast<int64_t>(codes.size());
+  PackRowCodes(codes.data(), cols, RoundUp(cols, 32), /*symmetric=*/true,
+               /*padding=*/0, block + lane * 4);
+}
 
 int64_t Int4PackedBytes(int64_t rows, int64_t cols, int64_t group_size) {
   return DivideUp(rows, kRowBlock) *
@@ -138,13 +146,13 @@ void UnpackInt4Rows(const PackedMatrix& matrix, int64_t begin, int64_t end,
       const int64_t group_end =
           std::min(matrix.cols, (g + 1) * matrix.group_size);
       for (int64_t c = g * matrix.group_size; c < group_end; ++c) {
-        const int code = (block[CodeByte(c, lane)] >> CodeShift(c)) & 0xF;
-        out[c] = scale * static_cast<float>(code - zero_point);
+        out[c] =
+            scale * static_cast<float>(Int4CodeAt(block, c, lane) - zero_point);
       }
     }
   }
 }
 
-float RoundInt4Scale(float scale) { return F16ToF32(F32ToF16(scale)); }
+float RoundInt4Scale(float scale, float) { return F16ToF32(F32ToF16(scale)); }
 
 }  // namespace ounce

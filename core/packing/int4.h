@@ -17,6 +17,7 @@
 
 #include <cstdint>
 
+#include "absl/types/span.h"
 #include "core/checked.h"
 #include "core/packing/packed_matrix.h"
 #include "core/quantized_matrix.h"
@@ -33,6 +34,7 @@ struct Int4BlockLayout {
   int64_t scales_offset;
   int64_t zero_points_offset;
   int64_t block_bytes;
+  bool symmetric;
 };
 
 inline Int4BlockLayout GetInt4BlockLayout(int64_t cols, int64_t group_size,
@@ -47,8 +49,21 @@ inline Int4BlockLayout GetInt4BlockLayout(int64_t cols, int64_t group_size,
       symmetric ? 0 : layout.num_groups * (kRowBlock / 2);
   layout.block_bytes =
       RoundUp(layout.zero_points_offset + zero_points_bytes, 64);
+  layout.symmetric = symmetric;
   return layout;
 }
+
+// The code of column `c` in the row `lane` of a block.
+inline int Int4CodeAt(const uint8_t* block, int64_t c, int64_t lane) {
+  const uint8_t byte = block[c / 8 * 64 + lane * 4 + c % 4];
+  return c % 8 < 4 ? byte & 0xF : byte >> 4;
+}
+// Makes all of a block's codes mean 0, for symmetric groups.
+void ClearInt4Codes(int64_t padded_cols, uint8_t* block);
+// Writes the codes (-8..7, symmetric) of the row `lane` of a block, and zeros
+// up to the next multiple of 32 columns.
+void PackInt4Codes(absl::Span<const int8_t> codes, int64_t lane,
+                   uint8_t* block);
 
 int64_t Int4PackedBytes(int64_t rows, int64_t cols, int64_t group_size);
 int64_t Int4AsymmetricPackedBytes(int64_t rows, int64_t cols,
@@ -57,8 +72,8 @@ void PackInt4(const QuantizedMatrix& matrix, uint8_t* out);
 void PackInt4Asymmetric(const QuantizedMatrix& matrix, uint8_t* out);
 void UnpackInt4Rows(const PackedMatrix& matrix, int64_t begin, int64_t end,
                     float* out);
-// The nearest f16 value: what the file will hold.
-float RoundInt4Scale(float scale);
+// The nearest f16 value: what the file will hold.  Rows have no unit.
+float RoundInt4Scale(float scale, float row_scale);
 
 }  // namespace ounce
 

@@ -55,4 +55,23 @@ void UnpackInt8Rows(const PackedMatrix& matrix, int64_t begin, int64_t end,
   }
 }
 
+void CopyInt8Rows(const PackedMatrix& matrix, int64_t begin, int64_t end,
+                  const Int8Rows& out) {
+  const Int8BlockLayout layout = GetInt8BlockLayout(matrix.cols);
+  const int64_t cols = matrix.cols;
+  int8_t* to = out.codes;
+  for (int64_t row = begin; row < end; ++row, to += cols) {
+    const uint8_t* block = matrix.data + row / kRowBlock * layout.block_bytes;
+    const int64_t lane = row % kRowBlock;
+    const uint8_t* codes = block + lane * 4;
+    int64_t c = 0;
+    for (; c + 4 <= cols; c += 4) std::memcpy(to + c, codes + c * 16, 4);
+    std::memcpy(to + c, codes + c * 16, static_cast<size_t>(cols - c));
+    std::memcpy(out.scales + (row - begin),
+                block + layout.scales_offset + lane * 4, 4);
+    std::memcpy(out.row_sums + (row - begin),
+                block + layout.row_sums_offset + lane * 4, 4);
+  }
+}
+
 }  // namespace ounce

@@ -13,9 +13,10 @@ enum class Codec : uint8_t {
   kF32 = 0,
   kF16 = 1,
   kBF16 = 2,
-  kInt8 = 3,            // core/packing/int8.h
-  kInt4 = 4,            // core/packing/int4.h, zero point 8
-  kInt4Asymmetric = 5,  // core/packing/int4.h, a zero point per group
+  kInt8 = 3,             // core/packing/int8.h
+  kInt4 = 4,             // core/packing/int4.h, zero point 8
+  kInt4Asymmetric = 5,   // core/packing/int4.h, a zero point per group
+  kInt4Progressive = 6,  // core/packing/int4_progressive.h
 };
 
 // A weight [rows = out, cols = in] as stored.  A vector is one row.  Owns

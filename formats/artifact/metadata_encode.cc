@@ -21,7 +21,9 @@ static_assert(SameNumber(Codec::kF32, schema::Codec::F32) &&
               SameNumber(Codec::kInt8, schema::Codec::Int8) &&
               SameNumber(Codec::kInt4, schema::Codec::Int4) &&
               SameNumber(Codec::kInt4Asymmetric,
-                         schema::Codec::Int4Asymmetric));
+                         schema::Codec::Int4Asymmetric) &&
+              SameNumber(Codec::kInt4Progressive,
+                         schema::Codec::Int4Progressive));
 static_assert(SameNumber(ActivationKind::kSilu, schema::Activation::Silu) &&
               SameNumber(ActivationKind::kGelu, schema::Activation::Gelu) &&
               SameNumber(ActivationKind::kGeluTanh,

@@ -1,10 +1,10 @@
 #include "kernels/onednn/int8_panel.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/checked.h"
-#include "core/packing/int8.h"
+#include "core/packing/codec.h"
+#include "core/packing/int8_rows.h"
 #include "kernels/onednn/cpu_isa.h"
 #include "oneapi/dnnl/dnnl.h"
 
@@ -18,33 +18,30 @@ constexpr int64_t kTokenBlock = 128;
 // Turns signed activation codes into oneDNN's unsigned ones.
 constexpr int kUnsignedOffset = 128;
 
-// Parts of the scratch memory, each a multiple of 64 bytes apart.
+// The parts of the scratch memory, each a multiple of 64 bytes apart.
 struct Buffers {
-  int64_t weights_bytes;
-  int64_t tokens_bytes;
-  int64_t sums_bytes;
+  Int8Rows weights;
+  uint8_t* tokens;  // [kTokenBlock, cols], unsigned.
+  int32_t* sums;    // [kTokenBlock, rows]
+  int64_t total_bytes = 0;
 
-  Buffers(const PackedMatrix& w, int64_t rows)
-      : weights_bytes(RoundUp(rows * w.cols, 64)),
-        tokens_bytes(RoundUp(kTokenBlock * w.cols, 64)),
-        sums_bytes(kTokenBlock * rows * int64_t{sizeof(int32_t)}) {}
-  int64_t total_bytes() const {
-    return weights_bytes + tokens_bytes + sums_bytes;
+  // Offsets only, when `memory` is null.
+  Buffers(const PackedMatrix& w, int64_t rows, uint8_t* memory) {
+    weights.codes = Take<int8_t>(memory, rows * w.cols);
+    weights.scales = Take<float>(memory, rows);
+    weights.row_sums = Take<int32_t>(memory, rows);
+    tokens = Take<uint8_t>(memory, kTokenBlock * w.cols);
+    sums = Take<int32_t>(memory, kTokenBlock * rows);
+  }
+
+ private:
+  template <typename T>
+  T* Take(uint8_t* memory, int64_t count) {
+    const int64_t offset = total_bytes;
+    total_bytes += RoundUp(count * int64_t{sizeof(T)}, 64);
+    return memory == nullptr ? nullptr : reinterpret_cast<T*>(memory + offset);
   }
 };
-
-// Undoes the interleaving: row after row, `cols` codes each.
-void CopyWeightRows(const PackedMatrix& w, int64_t row_begin, int64_t row_end,
-                    int8_t* out) {
-  const Int8BlockLayout layout = GetInt8BlockLayout(w.cols);
-  for (int64_t r = row_begin; r < row_end; ++r, out += w.cols) {
-    const uint8_t* codes =
-        w.data + r / kRowBlock * layout.block_bytes + r % kRowBlock * 4;
-    int64_t c = 0;
-    for (; c + 4 <= w.cols; c += 4) std::memcpy(out + c, codes + c * 16, 4);
-    std::memcpy(out + c, codes + c * 16, static_cast<size_t>(w.cols - c));
-  }
-}
 
 void CopyTokens(const QuantizedRows& x, int64_t begin, int64_t end,
                 uint8_t* out) {
@@ -56,23 +53,20 @@ void CopyTokens(const QuantizedRows& x, int64_t begin, int64_t end,
   }
 }
 
-// Scales one row block's sums of one token.
-void ScaleSums(const uint8_t* scales_and_row_sums, float x_scale, int64_t rows,
+// Scales one token's sums.
+void ScaleSums(const Int8Rows& weights, float x_scale, int64_t rows,
                const int32_t* sums, float* out) {
-  float scales[kRowBlock];
-  int32_t row_sums[kRowBlock];
-  std::memcpy(scales, scales_and_row_sums, sizeof(scales));
-  std::memcpy(row_sums, scales_and_row_sums + sizeof(scales), sizeof(row_sums));
-  for (int64_t i = 0; i < rows; ++i) {
-    const int32_t isum = sums[i] - kUnsignedOffset * row_sums[i];
-    out[i] = (x_scale * scales[i]) * static_cast<float>(isum);
+  for (int64_t r = 0; r < rows; ++r) {
+    const int32_t isum = sums[r] - kUnsignedOffset * weights.row_sums[r];
+    out[r] = (x_scale * weights.scales[r]) * static_cast<float>(isum);
   }
 }
 
 }  // namespace
 
 int64_t Int8PanelScratch(const PackedMatrix& w, int64_t rows) {
-  return DivideUp(Buffers(w, rows).total_bytes(), int64_t{sizeof(float)});
+  return DivideUp(Buffers(w, rows, nullptr).total_bytes,
+                  int64_t{sizeof(float)});
 }
 
 bool MultiplyInt8Panel(const QuantizedRows& x, const PackedMatrix& w,
@@ -80,30 +74,20 @@ bool MultiplyInt8Panel(const QuantizedRows& x, const PackedMatrix& w,
                        MatrixView<float> out) {
   UseOneThreadForOneDnn();
   const int64_t rows = row_end - row_begin;
-  const Buffers buffers(w, rows);
-  auto* bytes = reinterpret_cast<uint8_t*>(scratch);
-  auto* weights = reinterpret_cast<int8_t*>(bytes);
-  uint8_t* tokens = bytes + buffers.weights_bytes;
-  auto* sums = reinterpret_cast<int32_t*>(tokens + buffers.tokens_bytes);
-  const Int8BlockLayout layout = GetInt8BlockLayout(w.cols);
-  CopyWeightRows(w, row_begin, row_end, weights);
+  const Buffers buffers(w, rows, reinterpret_cast<uint8_t*>(scratch));
+  GetCodecInfo(w.codec).unpack_int8(w, row_begin, row_end, buffers.weights);
   for (int64_t begin = 0; begin < x.tokens; begin += kTokenBlock) {
     const int64_t end = std::min(x.tokens, begin + kTokenBlock);
-    CopyTokens(x, begin, end, tokens);
+    CopyTokens(x, begin, end, buffers.tokens);
     const int32_t no_offset = 0;
     const dnnl_status_t status = dnnl_gemm_u8s8s32(
-        'N', 'T', 'F', end - begin, rows, w.cols, /*alpha=*/1.0f, tokens,
-        w.cols, /*ao=*/0, weights, w.cols, /*bo=*/0, /*beta=*/0.0f, sums, rows,
-        &no_offset);
+        'N', 'T', 'F', end - begin, rows, w.cols, /*alpha=*/1.0f,
+        buffers.tokens, w.cols, /*ao=*/0, buffers.weights.codes, w.cols,
+        /*bo=*/0, /*beta=*/0.0f, buffers.sums, rows, &no_offset);
     if (status != dnnl_success) return false;
     for (int64_t t = begin; t < end; ++t) {
-      for (int64_t r = 0; r < rows; r += kRowBlock) {
-        const uint8_t* block =
-            w.data + (row_begin + r) / kRowBlock * layout.block_bytes;
-        ScaleSums(block + layout.scales_offset, x.scales[t],
-                  std::min(kRowBlock, rows - r), sums + (t - begin) * rows + r,
-                  out.row(t) + row_begin + r);
-      }
+      ScaleSums(buffers.weights, x.scales[t], rows,
+                buffers.sums + (t - begin) * rows, out.row(t) + row_begin);
     }
   }
   return true;

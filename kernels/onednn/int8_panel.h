@@ -13,11 +13,12 @@ namespace ounce {
 // Floats of scratch that MultiplyInt8Panel needs for `rows` rows.
 int64_t Int8PanelScratch(const PackedMatrix& w, int64_t rows);
 
-// The product that KernelTable states for Codec::kInt8, bit for bit, for the
-// rows [row_begin, row_end); row_begin is a multiple of kRowBlock.  Exact on
-// CPUs where OneDnnHasVnni(); elsewhere only while all |codes| of the weight
-// are at most 64, since pairs of products saturate at 16 bits.  Runs in the
-// calling thread.  False: oneDNN refused, and `out` is unspecified.
+// The product that KernelTable states for the codec of `w`, bit for bit, for
+// the rows [row_begin, row_end); row_begin is a multiple of kRowBlock.  The
+// codec is one that unpacks to int8 (CodecInfo::unpack_int8).  Exact on CPUs
+// where OneDnnHasVnni(); elsewhere only while all |int8 weights| are at most
+// 64, since pairs of products saturate at 16 bits.  Runs in the calling thread.
+// False: oneDNN refused, and `out` is unspecified.
 bool MultiplyInt8Panel(const QuantizedRows& x, const PackedMatrix& w,
                        int64_t row_begin, int64_t row_end, float* scratch,
                        MatrixView<float> out);

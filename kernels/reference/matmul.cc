@@ -7,11 +7,18 @@
 #include "core/half.h"
 #include "core/packing/codec.h"
 #include "core/packing/int4.h"
+#include "core/packing/int4_progressive.h"
 #include "core/packing/int8.h"
 #include "kernels/reference/reference.h"
 
 namespace ounce::reference {
 namespace {
+
+// The code of column `c` of a row of a block of either int4 layout.
+int32_t Int4Code(const uint8_t* block, int64_t lane, int64_t c) {
+  const uint8_t byte = block[c / 8 * 64 + lane * 4 + c % 4];
+  return c % 8 < 4 ? byte & 0xF : byte >> 4;
+}
 
 // One row of an int4 matrix, read element by element.
 class Int4Row {
@@ -22,10 +29,7 @@ class Int4Row {
         block_(w.data + row / kRowBlock * layout_.block_bytes),
         lane_(row % kRowBlock) {}
 
-  int32_t Code(int64_t c) const {
-    const uint8_t byte = block_[c / 8 * 64 + lane_ * 4 + c % 4];
-    return c % 8 < 4 ? byte & 0xF : byte >> 4;
-  }
+  int32_t Code(int64_t c) const { return Int4Code(block_, lane_, c); }
   float Scale(int64_t group) const {
     uint16_t bits;
     std::memcpy(
@@ -118,6 +122,32 @@ void MatMulInt4(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
     const Int4Row row(w, r);
     for (int64_t t = 0; t < x.quantized.tokens; ++t) {
       out.at(t, r) = Int4Dot(x.quantized, t, row, w.group_size);
+    }
+  }
+}
+
+void MatMulInt4Progressive(const MatMulInput& x, const PackedMatrix& w,
+                           int64_t row_begin, int64_t row_end,
+                           MatrixView<float> out) {
+  const QuantizedRows& q = x.quantized;
+  const Int4ProgressiveBlockLayout layout =
+      GetInt4ProgressiveBlockLayout(w.cols, w.group_size);
+  for (int64_t r = row_begin; r < row_end; ++r) {
+    const uint8_t* block = w.data + r / kRowBlock * layout.block_bytes;
+    const int64_t lane = r % kRowBlock;
+    const uint8_t* group_scales = block + layout.group_scales_offset + lane;
+    float row_scale;
+    std::memcpy(&row_scale, block + layout.row_scales_offset + lane * 4,
+                sizeof(row_scale));
+    for (int64_t t = 0; t < q.tokens; ++t) {
+      int32_t isum = 0;
+      for (int64_t c = 0; c < w.cols; ++c) {
+        const auto group_scale =
+            static_cast<int8_t>(group_scales[c / w.group_size * kRowBlock]);
+        isum += group_scale * (Int4Code(block, lane, c) - 8) *
+                q.codes[t * q.stride + c];
+      }
+      out.at(t, r) = (q.scales[t] * row_scale) * static_cast<float>(isum);
     }
   }
 }

@@ -16,6 +16,9 @@ void MatMulInt8(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
                 int64_t row_end, MatrixView<float> out);
 void MatMulInt4(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
                 int64_t row_end, MatrixView<float> out);
+void MatMulInt4Progressive(const MatMulInput& x, const PackedMatrix& w,
+                           int64_t row_begin, int64_t row_end,
+                           MatrixView<float> out);
 void QuantizeRow(const float* x, int64_t cols, int64_t stride, int8_t* codes,
                  float* scale, int32_t* sums);
 void RmsNorm(const float* x, const float* weight, int64_t width, float epsilon,

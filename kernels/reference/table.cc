@@ -6,8 +6,8 @@ KernelTable MakeTable() {
   KernelTable table;
   table.isa = Isa::kReference;
   // In the order of Codec.
-  table.matmul = {MatMulFloat, MatMulFloat, MatMulFloat,
-                  MatMulInt8,  MatMulInt4,  MatMulInt4};
+  table.matmul = {MatMulFloat, MatMulFloat, MatMulFloat,          MatMulInt8,
+                  MatMulInt4,  MatMulInt4,  MatMulInt4Progressive};
   table.quantize_row = QuantizeRow;
   table.rms_norm = RmsNorm;
   table.rotary = Rotary;

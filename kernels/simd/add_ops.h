@@ -10,6 +10,7 @@ namespace ounce::simd {
 void AddFloatProducts(Isa isa, KernelTable* table);
 void AddInt8Product(Isa isa, KernelTable* table);
 void AddInt4Products(Isa isa, KernelTable* table);
+void AddInt4ProgressiveProduct(Isa isa, KernelTable* table);
 void AddQuantizeRow(Isa isa, KernelTable* table);
 void AddPointwise(Isa isa, KernelTable* table);
 void AddAttention(Isa isa, KernelTable* table);

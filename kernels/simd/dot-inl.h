@@ -38,6 +38,10 @@ inline constexpr int kBlockParts = static_cast<int>(kRowBlock / kLanes);
 //                product; both are what the registers hold beside the weights
 //   U4           acc += codes (0..15) * x (-127..127); 8 calls from ZeroU4() on
 //   SumU4        adds to `sums` what these calls accumulated
+//   OffsetU4     in place of ZeroU4: 8 calls accumulate (codes - 8) * x, given
+//                the sum of all 32 x
+//   PrepareScales, AddScaledU4
+//                add the scales (int8) times what these calls accumulated
 //   PrepareS8    turns weights (-128..127) into what S8 takes
 //   kS8Offset    what that adds to every weight
 //   S8           acc += weights * x (-127..127)
@@ -82,6 +86,23 @@ struct Dot<Isa::kAvx2> {
   static HWY_INLINE IntVec SumU4(IntVec sums, U4Acc acc) {
     return IntVec{_mm256_add_epi32(
         sums.raw, _mm256_madd_epi16(acc.raw, _mm256_set1_epi16(1)))};
+  }
+
+  // Half the offset in either 16-bit sum, which holds half the columns.  Of its
+  // own columns a sum then has (codes - 4) * x, of the others -4 * x: again
+  // within 16 * (11 + 4) * 127 = 30480, and sums on the way may wrap around.
+  static HWY_INLINE U4Acc OffsetU4(int32_t x_sum) {
+    return IntVec{_mm256_mullo_epi16(
+        _mm256_set1_epi16(static_cast<int16_t>(x_sum)), _mm256_set1_epi16(-4))};
+  }
+  // The scale in both halves of its lane.
+  static HWY_INLINE IntVec PrepareScales(IntVec scales) {
+    return IntVec{_mm256_blend_epi16(scales.raw,
+                                     _mm256_slli_epi32(scales.raw, 16), 0xAA)};
+  }
+  static HWY_INLINE IntVec AddScaledU4(IntVec sums, U4Acc acc, IntVec scales) {
+    return IntVec{
+        _mm256_add_epi32(sums.raw, _mm256_madd_epi16(acc.raw, scales.raw))};
   }
 
   struct S8Weights {
@@ -135,6 +156,19 @@ struct Dot<Isa::kNeon> {
         sums.raw, vpaddq_s32(vpaddlq_s16(acc.lower), vpaddlq_s16(acc.upper)))};
   }
 
+  // A quarter of the offset in each of a row's four sums: of its own columns a
+  // sum has (codes - 2) * x, of the others -2 * x, within 8 * (13 + 3 * 2) *
+  // 127 = 19304.
+  static HWY_INLINE U4Acc OffsetU4(int32_t x_sum) {
+    const int16x8_t start = vdupq_n_s16(static_cast<int16_t>(-2 * x_sum));
+    return {start, start};
+  }
+  static HWY_INLINE IntVec PrepareScales(IntVec scales) { return scales; }
+  static HWY_INLINE IntVec AddScaledU4(IntVec sums, U4Acc acc, IntVec scales) {
+    return IntVec{
+        vmlaq_s32(sums.raw, SumU4(hn::Zero(IntTag()), acc).raw, scales.raw)};
+  }
+
   using S8Weights = IntVec;
   static HWY_INLINE S8Weights PrepareS8(IntVec codes) { return codes; }
   // Pairs in 16 bits stay within 2 * 128 * 127 = 32512.
@@ -155,6 +189,14 @@ struct Dot<Isa::kNeonDot> : WideU4 {
 
   static HWY_INLINE IntVec U4(IntVec acc, IntVec codes, IntVec x) {
     return S8(acc, codes, x);
+  }
+
+  static HWY_INLINE U4Acc OffsetU4(int32_t x_sum) {
+    return hn::Set(IntTag(), -8 * x_sum);
+  }
+  static HWY_INLINE IntVec PrepareScales(IntVec scales) { return scales; }
+  static HWY_INLINE IntVec AddScaledU4(IntVec sums, U4Acc acc, IntVec scales) {
+    return IntVec{vmlaq_s32(sums.raw, acc.raw, scales.raw)};
   }
 
   using S8Weights = IntVec;
@@ -198,6 +240,26 @@ struct Dot<kExtendedIsa> : WideU4 {
 
   static HWY_INLINE IntVec U4(IntVec acc, IntVec codes, IntVec x) {
     return U8S8(acc, codes, x);
+  }
+
+  static HWY_INLINE U4Acc OffsetU4(int32_t x_sum) {
+    return hn::Set(IntTag(), -8 * x_sum);
+  }
+  // The scale in the lower half of its lane, nothing in the upper.
+  static HWY_INLINE IntVec PrepareScales(IntVec scales) {
+    return hn::And(scales, hn::Set(IntTag(), 0xFFFF));
+  }
+  // The instruction adds the products of both 16-bit halves.  The lower half of
+  // what 8 calls accumulate is all of it: 32 * 8 * 127 = 32512.
+  static HWY_INLINE IntVec AddScaledU4(IntVec sums, U4Acc acc, IntVec scales) {
+#if HWY_TARGET == HWY_AVX2
+    asm("%{vex%} vpdpwssd %2, %1, %0"
+        : "+x"(sums.raw)
+        : "x"(acc.raw), "x"(scales.raw));
+#else
+    asm("vpdpwssd %2, %1, %0" : "+v"(sums.raw) : "v"(acc.raw), "v"(scales.raw));
+#endif
+    return sums;
   }
 
   using S8Weights = IntVec;  // Codes + 128, unsigned.

@@ -77,6 +77,7 @@ KernelTable MakeSimdTable(Isa isa) {
   simd::AddFloatProducts(isa, &table);
   simd::AddInt8Product(isa, &table);
   simd::AddInt4Products(isa, &table);
+  simd::AddInt4ProgressiveProduct(isa, &table);
   simd::AddQuantizeRow(isa, &table);
   simd::AddPointwise(isa, &table);
   simd::AddAttention(isa, &table);

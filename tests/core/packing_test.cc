@@ -128,6 +128,69 @@ TEST(Int4PackingTest, AsymmetricBytesWorkedByHand) {
   EXPECT_THAT(std::vector<uint8_t>(bytes.begin() + 289, bytes.end()), Each(0));
 }
 
+TEST(Int4ProgressivePackingTest, BytesWorkedByHand) {
+  // One row of 33 columns in two groups, scales 1.5 and -1: three and minus two
+  // halves.  64 padded columns make 512 bytes of codes, then 2 * 16 of group
+  // scales and 64 of row scales, filled up to 640.
+  QuantizedMatrix matrix = {
+      1, 33, 32, std::vector<int8_t>(33, 0), {1.5f, -1.0f}, {}};
+  matrix.codes[0] = -8;
+  matrix.codes[4] = 7;
+  matrix.codes[32] = 5;
+  const std::vector<uint8_t> bytes = Pack(Codec::kInt4Progressive, matrix);
+  ASSERT_EQ(bytes.size(), 640u);
+  std::vector<uint8_t> codes(512, 0x88);
+  codes[0] = 0xF0;    // Columns 0 and 4.
+  codes[256] = 0x8D;  // Column 32 and the padding column 36.
+  EXPECT_THAT(std::vector<uint8_t>(bytes.begin(), bytes.begin() + 512),
+              ElementsAreArray(codes));
+  EXPECT_EQ(bytes[512], 3);
+  EXPECT_EQ(bytes[528], 0xFE);
+  EXPECT_EQ(ReadAt<float>(bytes, 544), 0.5f);
+  EXPECT_THAT(std::vector<uint8_t>(bytes.begin() + 548, bytes.end()), Each(0));
+}
+
+// What panels multiply is what unpack_rows gives, and the sums are theirs.
+TEST(Int8RowsTest, AreTheUnpackedRowsOverTheirScales) {
+  std::mt19937 random(3);
+  for (const int64_t cols : {1, 31, 33, 172}) {
+    for (const int64_t group_size : {32, 64}) {
+      QuantizedMatrix matrix = {20, cols, group_size, {}, {}, {}};
+      const auto draw = [&](int low, int high) {
+        return low + static_cast<int>(random() %
+                                      static_cast<uint32_t>(high - low + 1));
+      };
+      for (int64_t i = 0; i < 20 * cols; ++i) {
+        matrix.codes.push_back(static_cast<int8_t>(draw(-8, 7)));
+      }
+      for (int64_t i = 0; i < 20 * matrix.num_groups(); ++i) {
+        matrix.scales.push_back(0.25f * static_cast<float>(draw(-15, 15)));
+      }
+      const std::vector<uint8_t> bytes = Pack(Codec::kInt4Progressive, matrix);
+      const PackedMatrix packed = {
+          Codec::kInt4Progressive,           20, cols, group_size, bytes.data(),
+          static_cast<int64_t>(bytes.size())};
+      std::vector<int8_t> codes(static_cast<size_t>(4 * cols));
+      std::vector<float> scales(4);
+      std::vector<int32_t> sums(4);
+      GetCodecInfo(Codec::kInt4Progressive)
+          .unpack_int8(packed, 16, 20,
+                       {codes.data(), scales.data(), sums.data()});
+      const std::vector<float> expected =
+          Unpack(Codec::kInt4Progressive, matrix, bytes, 16, 20);
+      for (size_t row = 0; row < 4; ++row) {
+        int32_t sum = 0;
+        for (size_t c = 0; c < static_cast<size_t>(cols); ++c) {
+          const size_t i = row * static_cast<size_t>(cols) + c;
+          sum += codes[i];
+          ASSERT_EQ(scales[row] * static_cast<float>(codes[i]), expected[i]);
+        }
+        EXPECT_EQ(sums[row], sum);
+      }
+    }
+  }
+}
+
 TEST(Int4PackingTest, RowBlocksAreWholeCacheLines) {
   for (const int64_t cols : {1, 32, 33, 172, 4096}) {
     for (const int64_t group_size : {32, 64, 128}) {
@@ -169,7 +232,9 @@ TEST_P(RoundTripTest, UnpackedValuesAreScaleTimesCode) {
       }
       for (int64_t i = 0; i < rows * matrix.num_groups(); ++i) {
         const float scale = static_cast<float>(draw(-1000, 1000)) / 777.0f;
-        matrix.scales.push_back(GetCodecInfo(param.codec).round_scale(scale));
+        // Units of a power of two: every codec's scales.
+        const auto round_scale = GetCodecInfo(param.codec).round_scale;
+        matrix.scales.push_back(round_scale(scale, 0.125f));
         if (param.codec == Codec::kInt4Asymmetric) {
           matrix.zero_points.push_back(static_cast<uint8_t>(draw(0, 15)));
         }
@@ -202,7 +267,10 @@ INSTANTIATE_TEST_SUITE_P(
                       RoundTripCase{Codec::kInt4, 64, -8, 7},
                       RoundTripCase{Codec::kInt4, 128, -8, 7},
                       RoundTripCase{Codec::kInt4Asymmetric, 32, 0, 15},
-                      RoundTripCase{Codec::kInt4Asymmetric, 128, 0, 15}));
+                      RoundTripCase{Codec::kInt4Asymmetric, 128, 0, 15},
+                      RoundTripCase{Codec::kInt4Progressive, 32, -8, 7},
+                      RoundTripCase{Codec::kInt4Progressive, 64, -8, 7},
+                      RoundTripCase{Codec::kInt4Progressive, 128, -8, 7}));
 
 // The layouts are part of the artifact format: no change may move a byte.  The
 // matrix is full of different codes, scales and zero points and ends within a
@@ -244,16 +312,42 @@ TEST(FrozenLayoutTest, PackedBytesAreThoseOfFormatVersion1) {
 }
 
 TEST(RoundScaleTest, Int4ScalesRoundToF16HalfToEven) {
-  EXPECT_EQ(RoundInt4Scale(1.0f), 1.0f);
+  EXPECT_EQ(RoundInt4Scale(1.0f, 0.0f), 1.0f);
   // f16 has 10 fraction bits: 1 + 2^-11 lies half way and goes to even.
-  EXPECT_EQ(RoundInt4Scale(1.0f + 0x1.0p-11f), 1.0f);
-  EXPECT_EQ(RoundInt4Scale(1.0f + 0x1.8p-10f), 1.0f + 0x1.0p-9f);
-  EXPECT_EQ(RoundInt4Scale(-0.1f), -0.0999755859375f);  // 0xAE66.
-  EXPECT_EQ(RoundInt4Scale(1e6f), std::numeric_limits<float>::infinity());
+  EXPECT_EQ(RoundInt4Scale(1.0f + 0x1.0p-11f, 0.0f), 1.0f);
+  EXPECT_EQ(RoundInt4Scale(1.0f + 0x1.8p-10f, 0.0f), 1.0f + 0x1.0p-9f);
+  EXPECT_EQ(RoundInt4Scale(-0.1f, 0.0f), -0.0999755859375f);  // 0xAE66.
+  EXPECT_EQ(RoundInt4Scale(1e6f, 0.0f), std::numeric_limits<float>::infinity());
+}
+
+TEST(RoundScaleTest, ProgressiveScalesAreSmallMultiplesOfTheRows) {
+  const CodecInfo& info = GetCodecInfo(Codec::kInt4Progressive);
+  EXPECT_EQ(info.round_scale(1.2f, 0.5f), 1.0f);
+  EXPECT_EQ(info.round_scale(-1.3f, 0.5f), -1.5f);
+  EXPECT_EQ(info.round_scale(9.0f, 0.5f), 7.5f);     // 15 is the most.
+  EXPECT_EQ(info.round_scale(-1e-9f, 0.5f), -0.5f);  // 1 the least,
+  EXPECT_EQ(info.round_scale(0.0f, 0.5f), 0.0f);     // but for 0.
+  EXPECT_EQ(info.round_scale(0.0f, 0.0f), 0.0f);
+}
+
+TEST(RoundScaleTest, MultiplesOfAProgressiveUnitAreExact) {
+  std::mt19937 random(4);
+  const auto row_scale = GetCodecInfo(Codec::kInt4Progressive).row_scale;
+  for (int i = 0; i < 1000; ++i) {
+    const float largest = static_cast<float>(random()) * 0x1p-40f;
+    const float unit = row_scale(largest);
+    // Rounded up by less than one part in 2^19.
+    EXPECT_NEAR(unit * 15.0f, largest, largest * 0x1p-18f);
+    for (int multiple = 1; multiple <= 15; ++multiple) {
+      const auto factor = static_cast<float>(multiple);
+      EXPECT_EQ(double{unit * factor}, double{unit} * multiple);
+    }
+  }
+  EXPECT_EQ(row_scale(0.0f), 0.0f);
 }
 
 TEST(RoundScaleTest, Int8ScalesAreKept) {
-  EXPECT_EQ(GetCodecInfo(Codec::kInt8).round_scale(0.1f), 0.1f);
+  EXPECT_EQ(GetCodecInfo(Codec::kInt8).round_scale(0.1f, 0.0f), 0.1f);
 }
 
 TEST(DensePackingTest, HalvesUnpackExactly) {
@@ -312,7 +406,7 @@ TEST(FindCodecTest, KnowsNumbersAndNames) {
     EXPECT_EQ(&GetCodecInfo(info.codec), &info);
   }
   EXPECT_EQ(FindCodec(-1), nullptr);
-  EXPECT_EQ(FindCodec(6), nullptr);
+  EXPECT_EQ(FindCodec(7), nullptr);
   EXPECT_EQ(FindCodec("int5"), nullptr);
 }
 

@@ -87,6 +87,12 @@ TEST_P(ProductTest, Int4AsymmetricHasTheReferenceBits) {
   }
 }
 
+TEST_P(ProductTest, Int4ProgressiveHasTheReferenceBits) {
+  for (const int64_t group_size : {32, 64, 128}) {
+    ExpectSameBitsForAllShapes(Codec::kInt4Progressive, group_size, -8, 7);
+  }
+}
+
 // Where 16-bit sums of pairs would saturate: 127 * 127 * 2 = 32258 still fits,
 // two of those do not; neither do ten times 15 * 127 * 2.  No weight of ours is
 // -128, but a file may hold one.
@@ -103,9 +109,11 @@ TEST_P(ProductTest, ExtremeCodesDoNotSaturate) {
     }
     for (const int64_t group_size : {32, 64, 128}) {
       for (const int code : {-8, 7}) {
-        StoredMatrix w(Codec::kInt4, 16, kCols, group_size);
-        FillQuantized(random, code, code, &w);
-        ExpectSameBits(x.rows(), w.view());
+        for (const Codec codec : {Codec::kInt4, Codec::kInt4Progressive}) {
+          StoredMatrix w(codec, 16, kCols, group_size);
+          FillQuantized(random, code, code, &w);
+          ExpectSameBits(x.rows(), w.view());
+        }
       }
       StoredMatrix w(Codec::kInt4Asymmetric, 16, kCols, group_size);
       FillQuantized(random, 0, 15, &w);
@@ -128,7 +136,8 @@ TEST_P(ProductTest, AlternatingExtremesDoNotSaturate) {
 
 TEST_P(ProductTest, WritesOnlyTheRowsAsked) {
   RandomData random;
-  for (const Codec codec : {Codec::kF32, Codec::kInt8, Codec::kInt4}) {
+  for (const Codec codec :
+       {Codec::kF32, Codec::kInt8, Codec::kInt4, Codec::kInt4Progressive}) {
     StoredMatrix w(codec, 40, 64, GetCodecInfo(codec).grouped ? 32 : 0);
     if (GetCodecInfo(codec).quantized) {
       FillQuantized(random, 1, 1, &w);

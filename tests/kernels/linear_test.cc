@@ -17,9 +17,13 @@ namespace {
 
 using ::testing::ElementsAreArray;
 
-constexpr Codec kCodecs[] = {Codec::kF32,  Codec::kF16,
-                             Codec::kBF16, Codec::kInt8,
-                             Codec::kInt4, Codec::kInt4Asymmetric};
+constexpr Codec kCodecs[] = {Codec::kF32,
+                             Codec::kF16,
+                             Codec::kBF16,
+                             Codec::kInt8,
+                             Codec::kInt4,
+                             Codec::kInt4Asymmetric,
+                             Codec::kInt4Progressive};
 
 class LinearTest : public IsaTest {
  protected:
@@ -29,6 +33,7 @@ class LinearTest : public IsaTest {
       case Codec::kInt8:
         return FillQuantized(random, -127, 127, w);
       case Codec::kInt4:
+      case Codec::kInt4Progressive:
         return FillQuantized(random, -8, 7, w);
       case Codec::kInt4Asymmetric:
         return FillQuantized(random, 0, 15, w);
@@ -69,8 +74,8 @@ TEST_P(LinearTest, ThreadsDoNotChangeTheBits) {
 }
 
 TEST_P(LinearTest, QuantisedProductsHaveTheReferenceBits) {
-  for (const Codec codec :
-       {Codec::kInt8, Codec::kInt4, Codec::kInt4Asymmetric}) {
+  for (const Codec codec : {Codec::kInt8, Codec::kInt4, Codec::kInt4Asymmetric,
+                            Codec::kInt4Progressive}) {
     StoredMatrix w(codec, 150, 172, GetCodecInfo(codec).grouped ? 32 : 0);
     Fill(&w);
     for (const int64_t tokens : {1, 2, 15, 16, 70}) {

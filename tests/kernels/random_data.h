@@ -2,6 +2,8 @@
 #ifndef OUNCE_TESTS_KERNELS_RANDOM_DATA_H_
 #define OUNCE_TESTS_KERNELS_RANDOM_DATA_H_
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -57,6 +59,23 @@ class StoredMatrix {
   PackedMatrix view_;
 };
 
+// Makes the scales ones that the codec can store.
+inline void RoundScales(Codec codec, QuantizedMatrix* matrix) {
+  const CodecInfo& info = GetCodecInfo(codec);
+  const auto groups = static_cast<size_t>(matrix->num_groups());
+  for (size_t row = 0; row < matrix->scales.size(); row += groups) {
+    float largest = 0.0f;
+    for (size_t g = row; g < row + groups; ++g) {
+      largest = std::max(largest, std::abs(matrix->scales[g]));
+    }
+    const float unit =
+        info.row_scale == nullptr ? 0.0f : info.row_scale(largest);
+    for (size_t g = row; g < row + groups; ++g) {
+      matrix->scales[g] = info.round_scale(matrix->scales[g], unit);
+    }
+  }
+}
+
 // Random weights of a quantised codec with codes in [low, high] (and zero
 // points too, for a codec that has them).
 inline void FillQuantized(RandomData& random, int low, int high,
@@ -74,6 +93,7 @@ inline void FillQuantized(RandomData& random, int low, int high,
   }
   matrix.scales.resize(num_scales);
   for (float& scale : matrix.scales) scale = 0.01f * random.Float();
+  RoundScales(view.codec, &matrix);
   if (view.codec == Codec::kInt4Asymmetric) {
     matrix.zero_points.resize(num_scales);
     for (uint8_t& zero_point : matrix.zero_points) {

@@ -85,6 +85,14 @@ class TinyModel {
     const float limit = info.grouped ? 7.0f : 127.0f;
     const int zero_point = codec == Codec::kInt4Asymmetric ? 8 : 0;
     for (int64_t row = 0; row < matrix.rows; ++row) {
+      float row_largest = 0;
+      for (int64_t c = 0; c < matrix.cols; ++c) {
+        const float value = values[static_cast<size_t>(row * matrix.cols + c)];
+        row_largest = std::max(row_largest, std::abs(value));
+      }
+      const float unit = info.row_scale == nullptr
+                             ? 0.0f
+                             : info.row_scale(row_largest / limit);
       for (int64_t c = 0; c < matrix.cols; c += matrix.group_size) {
         const float* first = values.data() + row * matrix.cols + c;
         const float* last =
@@ -93,7 +101,7 @@ class TinyModel {
         for (const float* w = first; w != last; ++w) {
           largest = std::max(largest, std::abs(*w));
         }
-        const float scale = info.round_scale(largest / limit);
+        const float scale = info.round_scale(largest / limit, unit);
         for (const float* w = first; w != last; ++w) {
           const float code = std::clamp(std::round(*w / scale), -limit, limit);
           matrix.codes.push_back(

@@ -57,6 +57,41 @@ TEST_F(Int8PanelTest, FullRangeIsExactWithVnni) {
   ExpectReferenceBits(64, 128, 4096, 127);
 }
 
+// Group scales up to 7 make weights up to 56.
+TEST_F(Int8PanelTest, IntegerGroupScalesHaveTheReferenceBits) {
+  RandomData random;
+  for (const int64_t cols : {1, 33, 172, 1000}) {
+    for (const int64_t group_size : {32, 64, 128}) {
+      for (const int64_t rows : {1, 33, 128}) {
+        QuantizedMatrix matrix = {rows, cols, group_size, {}, {}, {}};
+        for (int64_t i = 0; i < rows * cols; ++i) {
+          matrix.codes.push_back(static_cast<int8_t>(random.Int(-8, 7)));
+        }
+        for (int64_t i = 0; i < rows * matrix.num_groups(); ++i) {
+          matrix.scales.push_back(0.125f *
+                                  static_cast<float>(random.Int(-7, 7)));
+        }
+        StoredMatrix w(Codec::kInt4Progressive, rows, cols, group_size);
+        GetCodecInfo(Codec::kInt4Progressive).pack(matrix, w.bytes());
+        const Activations x(
+            33, cols, [&] { return random.Int(-127, 127); }, random);
+        MatMulInput input;
+        input.quantized = x.rows();
+        Matrix expected(33, rows);
+        GetKernelTable(Isa::kReference)
+            .matmul[static_cast<size_t>(Codec::kInt4Progressive)](
+                input, w.view(), 0, rows, expected.view());
+        std::vector<float> scratch(
+            static_cast<size_t>(Int8PanelScratch(w.view(), rows)));
+        Matrix actual(33, rows);
+        ASSERT_TRUE(MultiplyInt8Panel(x.rows(), w.view(), 0, rows,
+                                      scratch.data(), actual.view()));
+        EXPECT_THAT(actual.values(), ElementsAreArray(expected.values()));
+      }
+    }
+  }
+}
+
 TEST_F(Int8PanelTest, LaterPanelsReadTheirOwnRows) {
   RandomData random;
   StoredMatrix w(Codec::kInt8, 40, 64, 0);

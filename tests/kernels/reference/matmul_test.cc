@@ -64,6 +64,13 @@ TEST_F(HandWorkedTest, Int4Asymmetric) {
               ElementsAre(3.4375f));
 }
 
+TEST_F(HandWorkedTest, Int4Progressive) {
+  // 3 * -8 - 5 * 7 = -59, scaled by 0.5 and -0.25.
+  const QuantizedMatrix matrix = {1, 2, 32, {-8, 7}, {-0.25f}, {}};
+  EXPECT_THAT(Multiply(matrix, Codec::kInt4Progressive).values(),
+              ElementsAre(7.375f));
+}
+
 TEST(ReferenceFloatTest, WorkedByHand) {
   StoredMatrix w(Codec::kBF16, 2, 3, 0);
   // bf16 bit patterns of {1, 2, -1} and {0.5, 0, 4}.
@@ -127,7 +134,9 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(CodecCase{Codec::kInt8, 0, -127, 127},
                       CodecCase{Codec::kInt4, 32, -8, 7},
                       CodecCase{Codec::kInt4, 128, -8, 7},
-                      CodecCase{Codec::kInt4Asymmetric, 64, 0, 15}));
+                      CodecCase{Codec::kInt4Asymmetric, 64, 0, 15},
+                      CodecCase{Codec::kInt4Progressive, 32, -8, 7},
+                      CodecCase{Codec::kInt4Progressive, 128, -8, 7}));
 
 }  // namespace
 }  // namespace ounce
