@@ -46,8 +46,8 @@ for ((round = 1; round <= rounds; ++round)); do
       >>"$work/peer"
   "$ounce" bench "$model" --threads "$threads" -p "$prompt" -n "$tokens" -r 1 \
     --kv f16 --json |
-    jq -c '.runs[0].tests[] |
-           {(if .name[0:2] == "pp" then "prompt" else "generation" end):
+    jq -c '.results[] |
+           {(if .test == "prompt" then "prompt" else "generation" end):
               .tokens_per_s.median}' >>"$work/ounce"
 done
 jq -n -r --slurpfile peer "$work/peer" --slurpfile ounce "$work/ounce" '

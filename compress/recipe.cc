@@ -37,9 +37,8 @@ quantize:
   - tensors: [model.embed_tokens.weight, lm_head.weight]
     codec: int8
   - tensors: "*"
-    codec: int4
+    codec: int4-progressive
     group_size: 32
-    symmetric: true
     scale: absmax
 )";
 

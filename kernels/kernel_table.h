@@ -25,13 +25,22 @@ inline constexpr int kNumCodecs = 7;
 // Columns whose codes are summed in one entry of QuantizedRows::sums.
 inline constexpr int64_t kSumCols = 32;
 
+// An entry is -8 times the sum, modulo 2^16: what 16-bit sums of products with
+// int4 codes start from to undo the codes' zero point.
+inline int32_t EncodeSum(int32_t sum) {
+  return static_cast<uint16_t>(-8 * sum);
+}
+inline int32_t DecodeSum(int32_t entry) {
+  return -static_cast<int16_t>(entry) / 8;
+}
+
 // Activations quantised per token: x[t, c] = scales[t] * codes[t, c].
 // scale = max|x| / 127; codes = x / scale rounded half to even, in -127..127;
 // an all-zero token has scale 0 and codes 0.
 struct QuantizedRows {
   const int8_t* codes = nullptr;  // [tokens, stride]; zero from `cols` on.
   const float* scales = nullptr;  // [tokens]
-  const int32_t* sums = nullptr;  // [tokens, stride / kSumCols]
+  const int32_t* sums = nullptr;  // [tokens, stride / kSumCols], encoded.
   int64_t tokens = 0;
   int64_t cols = 0;
   int64_t stride = 0;  // `cols` rounded up to a multiple of 64.

@@ -54,7 +54,38 @@ OUNCE_VECTORIZE_PART void NearestCodesOfCount(const float* weights,
   }
 }
 
+OUNCE_VECTORIZE_PART float RoughErrorOfCount(const float* weights, size_t count,
+                                             GroupScale group, Grid grid) {
+  constexpr size_t kSums = 16;
+  const auto low = static_cast<float>(grid.low - group.zero_point);
+  const auto high = static_cast<float>(grid.high - group.zero_point);
+  const float factor = 1.0f / group.scale;
+  float sums[kSums] = {};
+  const auto add = [&](size_t i, float& sum) {
+    float level = weights[i] * factor;
+    level = level < low ? low : level;
+    level = level > high ? high : level;
+    const float error = weights[i] - group.scale * RoundHalfEven(level);
+    sum += error * error;
+  };
+  size_t i = 0;
+  for (; i + kSums <= count; i += kSums) {
+    for (size_t s = 0; s < kSums; ++s) add(i + s, sums[s]);
+  }
+  for (; i < count; ++i) add(i, sums[0]);
+  float sum = 0.0f;
+  for (const float part : sums) sum += part;
+  return sum;
+}
+
 }  // namespace
+
+OUNCE_VECTORIZE float RoughError(absl::Span<const float> weights,
+                                 GroupScale group, const Grid& grid) {
+  return weights.size() == kUsualGroup
+             ? RoughErrorOfCount(weights.data(), kUsualGroup, group, grid)
+             : RoughErrorOfCount(weights.data(), weights.size(), group, grid);
+}
 
 OUNCE_VECTORIZE void NearestCodes(absl::Span<const float> weights,
                                   GroupScale group, const Grid& grid,

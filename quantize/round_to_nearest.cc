@@ -30,13 +30,14 @@ class GroupRounder {
   GroupScale Round(absl::Span<const float> weights, int8_t* codes) const {
     const GroupScale exact = AbsMaxScale(weights, grid_);
     const float least = grid_.has_zero_point ? LeastWeight(weights) : 0.0f;
-    const GroupScale group = Stored(exact.scale, least);
+    const bool multiples = codec_.max_multiple > 0;
+    const GroupScale group = multiples ? MultipleBeside(weights, exact.scale)
+                                       : Stored(exact.scale, least);
     NearestCodes(weights, group, grid_, codes);
     if (!least_squares_ || group.scale == 0.0f) return group;
     const Best absmax = {group, SquaredError(weights, group, codes)};
-    const Best best = codec_.max_multiple == 0
-                          ? Search(weights, exact.scale, least, absmax)
-                          : SearchMultiples(weights, absmax);
+    const Best best = multiples ? SearchMultiples(weights, absmax)
+                                : Search(weights, exact.scale, least, absmax);
     NearestCodes(weights, best.group, grid_, codes);
     return best.group;
   }
@@ -67,6 +68,23 @@ class GroupRounder {
           static_cast<int>(std::nearbyint(-least / group.scale)), 0, 15);
     }
     return group;
+  }
+
+  // Of the multiples of the row's unit on either side of `scale`, the one with
+  // the smaller squared error: the lower clips the largest weight, the higher
+  // is coarser.
+  GroupScale MultipleBeside(absl::Span<const float> weights,
+                            float scale) const {
+    if (scale == 0.0f) return GroupScale();
+    const auto most = static_cast<float>(codec_.max_multiple);
+    const float lower =
+        std::clamp(std::floor(std::abs(scale) / row_scale_), 1.0f, most);
+    const float higher = std::min(lower + 1.0f, most);
+    const GroupScale fine = {std::copysign(lower * row_scale_, scale)};
+    const GroupScale coarse = {std::copysign(higher * row_scale_, scale)};
+    const bool clips =
+        RoughError(weights, fine, grid_) < RoughError(weights, coarse, grid_);
+    return clips ? fine : coarse;
   }
 
   // Tries scales from 0.6 to 1.2 of the absmax one, of both signs where the

@@ -18,7 +18,8 @@ namespace ounce {
 //   sign
 //              kept, so that all 16 codes serve; codes -8..7
 //   int4-progressive  as int4; the largest scale of a row over 15 is the row's
-//              unit, and every scale its nearest multiple, at least one
+//              unit, and every scale one of the two multiples beside it, that
+//              of the smaller squared error
 //   int4-asym  the range is widened to hold 0; scale = (max - min) / 15, zero
 //              point round(-min / scale)
 // least_squares: the scale with the least squared error found by trying clipped

@@ -66,6 +66,8 @@ void Shapes(benchmark::internal::Benchmark* bench) {
 
 BENCHMARK_CAPTURE(BM_Linear, int4, Codec::kInt4)->Apply(Shapes);
 BENCHMARK_CAPTURE(BM_Linear, int4_asym, Codec::kInt4Asymmetric)->Apply(Shapes);
+BENCHMARK_CAPTURE(BM_Linear, int4_progressive, Codec::kInt4Progressive)
+    ->Apply(Shapes);
 BENCHMARK_CAPTURE(BM_Linear, int8, Codec::kInt8)->Apply(Shapes);
 BENCHMARK_CAPTURE(BM_Linear, bf16, Codec::kBF16)->Apply(Shapes);
 BENCHMARK_CAPTURE(BM_Linear, f16, Codec::kF16)->Apply(Shapes);

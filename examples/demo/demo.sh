@@ -21,7 +21,7 @@ proof_is_current() {
 # Prompt and generation tokens/s of MODEL: medians of five runs.
 speed() {
   "$ounce" bench "$1" -p 256 -n 128 --json --quiet |
-    jq -r '[.runs[0].tests[].tokens_per_s.median | round] | @tsv'
+    jq -r '[.results[].tokens_per_s.median | round] | @tsv'
 }
 
 # One row of the table: the figures of MODEL, which PROOF holds for SIDE ("float"

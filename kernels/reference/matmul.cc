@@ -64,7 +64,9 @@ float Int4Dot(const QuantizedRows& x, int64_t token, const Int4Row& row,
     int32_t isum = 0;
     int32_t x_sum = 0;
     for (int64_t c = begin; c < end; ++c) isum += row.Code(c) * codes[c];
-    for (int64_t c = begin; c < end; c += kSumCols) x_sum += sums[c / kSumCols];
+    for (int64_t c = begin; c < end; c += kSumCols) {
+      x_sum += DecodeSum(sums[c / kSumCols]);
+    }
     isum -= row.ZeroPoint(g) * x_sum;
     acc = std::fma(row.Scale(g), static_cast<float>(isum), acc);
   }
@@ -140,14 +142,18 @@ void MatMulInt4Progressive(const MatMulInput& x, const PackedMatrix& w,
     std::memcpy(&row_scale, block + layout.row_scales_offset + lane * 4,
                 sizeof(row_scale));
     for (int64_t t = 0; t < q.tokens; ++t) {
-      int32_t isum = 0;
+      // Unsigned: what a hostile file's scales overflow wraps around, as it
+      // does in vectors.
+      uint32_t isum = 0;
       for (int64_t c = 0; c < w.cols; ++c) {
         const auto group_scale =
             static_cast<int8_t>(group_scales[c / w.group_size * kRowBlock]);
-        isum += group_scale * (Int4Code(block, lane, c) - 8) *
-                q.codes[t * q.stride + c];
+        const int32_t product = group_scale * (Int4Code(block, lane, c) - 8) *
+                                q.codes[t * q.stride + c];
+        isum += static_cast<uint32_t>(product);
       }
-      out.at(t, r) = (q.scales[t] * row_scale) * static_cast<float>(isum);
+      out.at(t, r) = (q.scales[t] * row_scale) *
+                     static_cast<float>(static_cast<int32_t>(isum));
     }
   }
 }

@@ -52,7 +52,7 @@ void QuantizeRow(const float* x, int64_t cols, int64_t stride, int8_t* codes,
   for (int64_t c = 0; c < stride; c += kSumCols) {
     int32_t sum = 0;
     for (int64_t i = c; i < c + kSumCols; ++i) sum += codes[i];
-    sums[c / kSumCols] = sum;
+    sums[c / kSumCols] = EncodeSum(sum);
   }
 }
 

@@ -32,14 +32,18 @@ inline constexpr int64_t kLanes = HWY_LANES(int32_t);
 inline constexpr int kBlockParts = static_cast<int>(kRowBlock / kLanes);
 
 // The dot products of one instruction set, all exact:
-//   kTileTokens  the most tokens of a tile; one of an int8 product takes all
+//   kS8Tokens    the most tokens of a tile of an int8 product, which takes all
 //                parts of the row block
-//   kTileSums    the most sums (tokens times parts) of a tile of an int4
-//                product; both are what the registers hold beside the weights
+//   kU4Tokens, kU4Sums
+//                the most tokens of a tile of an int4 product, and the most
+//                sums (tokens times parts): what the registers hold beside
+//                weights
+//   kU4FloatTokens, kU4FloatSums
+//                the same of one that also keeps its sums as floats
 //   U4           acc += codes (0..15) * x (-127..127); 8 calls from ZeroU4() on
 //   SumU4        adds to `sums` what these calls accumulated
 //   OffsetU4     in place of ZeroU4: 8 calls accumulate (codes - 8) * x, given
-//                the sum of all 32 x
+//                the entry of QuantizedRows::sums for all 32 x
 //   PrepareScales, AddScaledU4
 //                add the scales (int8) times what these calls accumulated
 //   PrepareS8    turns weights (-128..127) into what S8 takes
@@ -67,8 +71,11 @@ inline constexpr Isa kExtendedIsa = Isa::kAvxVnni;
 
 template <>
 struct Dot<Isa::kAvx2> {
-  static constexpr int kTileTokens = 8;
-  static constexpr int kTileSums = 8;
+  static constexpr int kS8Tokens = 8;
+  static constexpr int kU4Tokens = 6;
+  static constexpr int kU4Sums = 12;
+  static constexpr int kU4FloatTokens = 4;
+  static constexpr int kU4FloatSums = 8;
   static constexpr int kS8Offset = 0;
 
   using U4Acc = IntVec;
@@ -88,12 +95,11 @@ struct Dot<Isa::kAvx2> {
         sums.raw, _mm256_madd_epi16(acc.raw, _mm256_set1_epi16(1)))};
   }
 
-  // Half the offset in either 16-bit sum, which holds half the columns.  Of its
-  // own columns a sum then has (codes - 4) * x, of the others -4 * x: again
-  // within 16 * (11 + 4) * 127 = 30480, and sums on the way may wrap around.
-  static HWY_INLINE U4Acc OffsetU4(int32_t x_sum) {
-    return IntVec{_mm256_mullo_epi16(
-        _mm256_set1_epi16(static_cast<int16_t>(x_sum)), _mm256_set1_epi16(-4))};
+  // Into the lower of a lane's two 16-bit sums.  Of its own 16 columns it then
+  // has (codes - 8) * x, of the others -8 * x: within 2 * 16 * 8 * 127 = 32512,
+  // and sums on the way may wrap around.
+  static HWY_INLINE U4Acc OffsetU4(int32_t entry) {
+    return hn::Set(IntTag(), entry);
   }
   // The scale in both halves of its lane.
   static HWY_INLINE IntVec PrepareScales(IntVec scales) {
@@ -135,8 +141,11 @@ inline constexpr Isa kExtendedIsa = Isa::kNeonDot;
 
 template <>
 struct Dot<Isa::kNeon> {
-  static constexpr int kTileTokens = 4;
-  static constexpr int kTileSums = 4;
+  static constexpr int kS8Tokens = 4;
+  static constexpr int kU4Tokens = 4;
+  static constexpr int kU4Sums = 4;
+  static constexpr int kU4FloatTokens = 4;
+  static constexpr int kU4FloatSums = 4;
   static constexpr int kS8Offset = 0;
 
   // 16-bit sums of one product each, exact for 8 calls: 8 * 15 * 127 = 15240.
@@ -159,8 +168,9 @@ struct Dot<Isa::kNeon> {
   // A quarter of the offset in each of a row's four sums: of its own columns a
   // sum has (codes - 2) * x, of the others -2 * x, within 8 * (13 + 3 * 2) *
   // 127 = 19304.
-  static HWY_INLINE U4Acc OffsetU4(int32_t x_sum) {
-    const int16x8_t start = vdupq_n_s16(static_cast<int16_t>(-2 * x_sum));
+  static HWY_INLINE U4Acc OffsetU4(int32_t entry) {
+    const int16x8_t start =
+        vshrq_n_s16(vdupq_n_s16(static_cast<int16_t>(entry)), 2);
     return {start, start};
   }
   static HWY_INLINE IntVec PrepareScales(IntVec scales) { return scales; }
@@ -183,16 +193,19 @@ struct Dot<Isa::kNeon> {
 
 template <>
 struct Dot<Isa::kNeonDot> : WideU4 {
-  static constexpr int kTileTokens = 4;
-  static constexpr int kTileSums = 8;
+  static constexpr int kS8Tokens = 4;
+  static constexpr int kU4Tokens = 4;
+  static constexpr int kU4Sums = 8;
+  static constexpr int kU4FloatTokens = 4;
+  static constexpr int kU4FloatSums = 8;
   static constexpr int kS8Offset = 0;
 
   static HWY_INLINE IntVec U4(IntVec acc, IntVec codes, IntVec x) {
     return S8(acc, codes, x);
   }
 
-  static HWY_INLINE U4Acc OffsetU4(int32_t x_sum) {
-    return hn::Set(IntTag(), -8 * x_sum);
+  static HWY_INLINE U4Acc OffsetU4(int32_t entry) {
+    return hn::Set(IntTag(), static_cast<int16_t>(entry));
   }
   static HWY_INLINE IntVec PrepareScales(IntVec scales) { return scales; }
   static HWY_INLINE IntVec AddScaledU4(IntVec sums, U4Acc acc, IntVec scales) {
@@ -220,11 +233,17 @@ struct Dot<Isa::kNeonDot> : WideU4 {
 template <>
 struct Dot<kExtendedIsa> : WideU4 {
 #if HWY_TARGET == HWY_AVX2
-  static constexpr int kTileTokens = 4;
-  static constexpr int kTileSums = 4;
+  static constexpr int kS8Tokens = 4;
+  static constexpr int kU4Tokens = 4;
+  static constexpr int kU4Sums = 4;
+  static constexpr int kU4FloatTokens = 4;
+  static constexpr int kU4FloatSums = 4;
 #else
-  static constexpr int kTileTokens = 8;
-  static constexpr int kTileSums = 8;
+  static constexpr int kS8Tokens = 8;
+  static constexpr int kU4Tokens = 8;
+  static constexpr int kU4Sums = 8;
+  static constexpr int kU4FloatTokens = 8;
+  static constexpr int kU4FloatSums = 8;
 #endif
   static constexpr int kS8Offset = 128;
 
@@ -242,8 +261,8 @@ struct Dot<kExtendedIsa> : WideU4 {
     return U8S8(acc, codes, x);
   }
 
-  static HWY_INLINE U4Acc OffsetU4(int32_t x_sum) {
-    return hn::Set(IntTag(), -8 * x_sum);
+  static HWY_INLINE U4Acc OffsetU4(int32_t entry) {
+    return hn::Set(IntTag(), static_cast<int16_t>(entry));
   }
   // The scale in the lower half of its lane, nothing in the upper.
   static HWY_INLINE IntVec PrepareScales(IntVec scales) {

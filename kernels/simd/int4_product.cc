@@ -33,9 +33,6 @@ HWY_INLINE FloatVec LoadScales(const Blocks& block, int64_t g, int part) {
 }
 
 HWY_INLINE FloatVec LoadZeroPoints(const Blocks& block, int64_t g, int part) {
-  if (block.layout->symmetric) {
-    return hn::Set(FloatTag(), float{kInt4SymmetricZeroPoint});
-  }
   constexpr uint64_t kNibbles = 0x0F0F0F0F0F0F0F0Fu;
   uint64_t packed;
   std::memcpy(&packed,
@@ -50,119 +47,129 @@ HWY_INLINE FloatVec LoadZeroPoints(const Blocks& block, int64_t g, int part) {
   return hn::ConvertTo(FloatTag(), hn::PromoteTo(IntTag(), codes));
 }
 
-// The integer part of one group: sum(code * x) into `sums`, sum(x) into
-// `x_sums`.
-template <Isa kIsa, int kTokens, int kParts>
-HWY_INLINE void SumGroup(const uint8_t* weights, int64_t block_bytes,
-                         const int8_t* const (&x)[kTokens],
-                         const int32_t* const (&span_sums)[kTokens],
-                         int64_t begin_span, int64_t end_span, bool prefetch,
-                         IntVec (&sums)[kTokens][kParts],
-                         int32_t (&x_sums)[kTokens]) {
-  for (int t = 0; t < kTokens; ++t) {
-    x_sums[t] = 0;
-    for (int p = 0; p < kParts; ++p) sums[t][p] = hn::Zero(IntTag());
-  }
-  for (int64_t span = begin_span; span < end_span; ++span) {
-    const uint8_t* span_weights = weights + span * kSpanBytes;
-    if (prefetch) PrefetchSpan<kParts>(span_weights, block_bytes);
-    typename Dot<kIsa>::U4Acc acc[kTokens][kParts];
-    for (int t = 0; t < kTokens; ++t) {
-      for (int p = 0; p < kParts; ++p) acc[t][p] = Dot<kIsa>::ZeroU4();
-    }
-    MultiplySpan<kIsa, kTokens, kParts>(span_weights, block_bytes, x,
-                                        span * kSumCols, acc);
-    for (int t = 0; t < kTokens; ++t) {
-      x_sums[t] += span_sums[t][span];
-      for (int p = 0; p < kParts; ++p) {
-        sums[t][p] = Dot<kIsa>::SumU4(sums[t][p], acc[t][p]);
-      }
-    }
-  }
-}
-
-// kTokens tokens by the rows of kParts parts from `first_part` on.  Groups of
-// one span are told apart at compile time: they need fewer registers.
-template <Isa kIsa, int kTokens, int kParts, bool kOneSpan>
-HWY_NOINLINE void MultiplyTile(const Blocks& block, int first_part,
-                               const QuantizedRows& x, int64_t token,
-                               MatrixView<float> out) {
-  const FloatTag df;
-  const int8_t* codes[kTokens];
-  const int32_t* span_sums[kTokens];
-  FloatVec acc[kTokens][kParts];
-  for (int t = 0; t < kTokens; ++t) {
-    codes[t] = x.codes + (token + t) * x.stride;
-    span_sums[t] = x.sums + (token + t) * (x.stride / kSumCols);
-    for (int p = 0; p < kParts; ++p) acc[t][p] = hn::Zero(df);
-  }
-  const uint8_t* weights = block.data + first_part * kLanes * 4;
-  const bool prefetch = ReadsFirst(first_part, x);
-  const int64_t group_spans = kOneSpan ? 1 : block.group_size / kSumCols;
-  const int64_t num_spans = block.layout->padded_cols / kSumCols;
-  for (int64_t g = 0; g < block.layout->num_groups; ++g) {
-    const int64_t begin = g * group_spans;
-    const int64_t end =
-        kOneSpan ? begin + 1 : std::min(num_spans, begin + group_spans);
-    IntVec sums[kTokens][kParts];
-    int32_t x_sums[kTokens];
-    SumGroup<kIsa, kTokens, kParts>(weights, block.layout->block_bytes, codes,
-                                    span_sums, begin, end, prefetch, sums,
-                                    x_sums);
-    for (int p = 0; p < kParts; ++p) {
-      const FloatVec scales = LoadScales(block, g, first_part + p);
-      const FloatVec zero_points = LoadZeroPoints(block, g, first_part + p);
-      for (int t = 0; t < kTokens; ++t) {
-        // Whole numbers below 2^24: the float subtraction is exact.
-        const FloatVec x_sum = hn::ConvertTo(df, hn::Set(IntTag(), x_sums[t]));
-        const FloatVec isum =
-            hn::NegMulAdd(zero_points, x_sum, hn::ConvertTo(df, sums[t][p]));
-        acc[t][p] = hn::MulAdd(scales, isum, acc[t][p]);
-      }
-    }
-  }
-  for (int t = 0; t < kTokens; ++t) {
-    const FloatVec x_scale = hn::Set(df, x.scales[token + t]);
-    for (int p = 0; p < kParts; ++p) {
-      const int64_t lane = (first_part + p) * kLanes;
-      StoreRows(hn::Mul(acc[t][p], x_scale), block.rows_left - lane,
-                out.row(token + t) + block.row + lane);
-    }
-  }
-}
-
+// Groups of one span are told apart at compile time: they need fewer registers.
+template <bool kSymmetric, bool kOneSpan>
 struct Int4Product {
   using Layout = Int4BlockLayout;
+  using Sum = FloatVec;
+  static HWY_INLINE Sum ZeroSum() { return hn::Zero(FloatTag()); }
+  template <Isa kIsa>
+  static constexpr int MaxTokens() {
+    return Dot<kIsa>::kU4FloatTokens;
+  }
+  template <Isa kIsa>
+  static constexpr int MaxSums() {
+    return Dot<kIsa>::kU4FloatSums;
+  }
 
-  template <Isa kIsa, int kTokens, int kParts>
-  static void Multiply(const Blocks& block, int first_part,
-                       const QuantizedRows& x, int64_t token,
-                       MatrixView<float> out) {
-    if (block.group_size == kSumCols) {
-      MultiplyTile<kIsa, kTokens, kParts, true>(block, first_part, x, token,
-                                                out);
-    } else {
-      MultiplyTile<kIsa, kTokens, kParts, false>(block, first_part, x, token,
-                                                 out);
+  template <Isa kIsa, CodeForm kForm, int kTokens, int kParts>
+  static HWY_INLINE void AddSpans(const Blocks& blocks, int first_part,
+                                  const SpanRange& spans,
+                                  const QuantizedRows& x, int64_t token,
+                                  Sum (&sums)[kTokens][kParts]) {
+    const FloatTag df;
+    const int8_t* codes[kTokens];
+    const int32_t* span_sums[kTokens];
+    for (int t = 0; t < kTokens; ++t) {
+      codes[t] = x.codes + (token + t) * x.stride;
+      span_sums[t] = x.sums + (token + t) * (x.stride / kSumCols);
+    }
+    const int64_t group_spans = kOneSpan ? 1 : blocks.group_size / kSumCols;
+    SpanRange group = spans;
+    int64_t g = spans.begin / group_spans;
+    for (; group.begin < spans.end; group.begin = group.end, ++g) {
+      group.end = kOneSpan ? group.begin + 1
+                           : std::min(spans.end, group.begin + group_spans);
+      IntVec isums[kTokens][kParts];
+      SumGroup<kIsa, kForm>(blocks, group, codes, span_sums, isums);
+      group.codes += (group.end - group.begin) * kFormSpanBytes<kForm>;
+      for (int p = 0; p < kParts; ++p) {
+        const FloatVec scales = LoadScales(blocks, g, first_part + p);
+        for (int t = 0; t < kTokens; ++t) {
+          FloatVec isum = hn::ConvertTo(df, isums[t][p]);
+          if constexpr (!kSymmetric) {
+            // Whole numbers below 2^24: the float subtraction is exact.
+            isum = hn::NegMulAdd(LoadZeroPoints(blocks, g, first_part + p),
+                                 hn::Set(df, SumOfSpans(span_sums[t], group)),
+                                 isum);
+          }
+          sums[t][p] = hn::MulAdd(scales, isum, sums[t][p]);
+        }
+      }
+    }
+  }
+
+  static HWY_INLINE FloatVec Finish(const Blocks&, int, Sum sum,
+                                    float x_scale) {
+    return hn::Mul(sum, hn::Set(FloatTag(), x_scale));
+  }
+
+ private:
+  static HWY_INLINE float SumOfSpans(const int32_t* span_sums,
+                                     const SpanRange& group) {
+    int32_t sum = DecodeSum(span_sums[group.begin]);
+    for (int64_t span = group.begin + 1; span < group.end; ++span) {
+      sum += DecodeSum(span_sums[span]);
+    }
+    return static_cast<float>(sum);
+  }
+
+  // The sums of (code - 8) * x over one group, of code * x where it has a zero
+  // point of its own.
+  template <Isa kIsa, CodeForm kForm, int kTokens, int kParts>
+  static HWY_INLINE void SumGroup(const Blocks& blocks, const SpanRange& group,
+                                  const int8_t* const (&x)[kTokens],
+                                  const int32_t* const (&span_sums)[kTokens],
+                                  IntVec (&sums)[kTokens][kParts]) {
+    const int64_t block_bytes = blocks.layout->block_bytes;
+    const uint8_t* weights = group.codes;
+    for (auto& row : sums) {
+      for (IntVec& sum : row) sum = hn::Zero(IntTag());
+    }
+    for (int64_t span = group.begin; span < group.end; ++span) {
+      if (group.prefetch) PrefetchSpan<kParts>(weights, block_bytes);
+      typename Dot<kIsa>::U4Acc acc[kTokens][kParts];
+      for (int t = 0; t < kTokens; ++t) {
+        const auto start = kSymmetric ? Dot<kIsa>::OffsetU4(span_sums[t][span])
+                                      : Dot<kIsa>::ZeroU4();
+        for (int p = 0; p < kParts; ++p) acc[t][p] = start;
+      }
+      MultiplySpan<kIsa, kForm>(weights, block_bytes, x, span * kSumCols, acc);
+      for (int t = 0; t < kTokens; ++t) {
+        for (int p = 0; p < kParts; ++p) {
+          sums[t][p] = Dot<kIsa>::SumU4(sums[t][p], acc[t][p]);
+        }
+      }
+      weights += kFormSpanBytes<kForm>;
     }
   }
 };
 
-template <Isa kIsa>
+template <Isa kIsa, Codec kCodec>
 void MatMulInt4(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
                 int64_t row_end, MatrixView<float> out) {
-  const Int4BlockLayout layout = GetInt4BlockLayout(
-      w.cols, w.group_size, /*symmetric=*/w.codec == Codec::kInt4);
-  MultiplyBlocks<kIsa, Int4Product>(layout, x, w, row_begin, row_end, out);
+  constexpr bool kSymmetric = kCodec == Codec::kInt4;
+  const Int4BlockLayout layout =
+      GetInt4BlockLayout(w.cols, w.group_size, kSymmetric);
+  const auto multiply =
+      w.group_size == kSumCols
+          ? MultiplyBlocks<kIsa, Int4Product<kSymmetric, true>>
+          : MultiplyBlocks<kIsa, Int4Product<kSymmetric, false>>;
+  multiply(layout, x, w, row_begin, row_end, out);
+}
+
+template <Codec kCodec>
+void EnterProduct(KernelTable* table) {
+  table->matmul[static_cast<size_t>(kCodec)] =
+      table->isa == kBaseIsa ? MatMulInt4<kBaseIsa, kCodec>
+                             : MatMulInt4<kExtendedIsa, kCodec>;
 }
 
 }  // namespace
 
 void EnterInt4Products(KernelTable* table) {
-  const MatMulKernel kernel =
-      table->isa == kBaseIsa ? MatMulInt4<kBaseIsa> : MatMulInt4<kExtendedIsa>;
-  table->matmul[static_cast<size_t>(Codec::kInt4)] = kernel;
-  table->matmul[static_cast<size_t>(Codec::kInt4Asymmetric)] = kernel;
+  EnterProduct<Codec::kInt4>(table);
+  EnterProduct<Codec::kInt4Asymmetric>(table);
 }
 
 }  // namespace ounce::HWY_NAMESPACE

@@ -23,10 +23,12 @@ namespace ounce::HWY_NAMESPACE {
 // The codes of kSumCols columns of one row block.
 inline constexpr int64_t kSpanBytes = kSumCols / 2 * kRowBlock;
 // Tokens that pass over all row blocks of a call before the next ones do: their
-// codes stay in the second-level cache.
-inline constexpr int64_t kTokenChunk = 64;
+// codes stay in the second-level cache.  A multiple of every tile's tokens.
+inline constexpr int64_t kTokenChunk = 120;
 // With more tokens the products take longer than the weights.
 inline constexpr int64_t kMaxPrefetchTokens = 16;
+// From this many tokens on their weights are worth unpacking first.
+inline constexpr int64_t kMinPanelTokens = 16;
 // Row blocks that one token takes side by side: memory serves several streams
 // faster than one, which stops at the end of every page.
 inline constexpr int kStreams = 4;
@@ -76,82 +78,257 @@ HWY_INLINE void PrefetchSpan(const uint8_t* span, int64_t block_bytes) {
   }
 }
 
+// How a tile reads its codes: packed, as the file has them, or unpacked to a
+// byte each, four columns of a row block a vector of 64 bytes.
+enum class CodeForm { kPacked, kUnpacked };
+
+template <CodeForm kForm>
+inline constexpr int64_t kFormSpanBytes =
+    kForm == CodeForm::kPacked ? kSpanBytes : 2 * kSpanBytes;
+
+// The codes of columns c + half to c + half + 3, half 0 or 4, of one part.
+template <CodeForm kForm>
+HWY_INLINE IntVec LoadCodes(const uint8_t* span, int64_t c, int64_t half,
+                            int part) {
+  const int64_t lane_bytes = part % kBlockParts * kLanes * 4;
+  if (kForm == CodeForm::kUnpacked) {
+    return LoadBytes(span + (c + half) * kRowBlock + lane_bytes);
+  }
+  const IntVec packed = LoadBytes(span + c * (kRowBlock / 2) + lane_bytes);
+  return hn::And(half == 0 ? packed : hn::ShiftRight<4>(packed),
+                 hn::Set(IntTag(), 0x0F0F0F0F));
+}
+
 // Codes times weights of kTokens tokens over one span of 32 columns, in the
-// form that SumU4 takes.  `weights` are the first part's; blocks are
-// `block_bytes` apart.
-template <Isa kIsa, int kTokens, int kParts>
+// form that SumU4 takes.  `span` is the first part's; blocks are `block_bytes`
+// apart.
+template <Isa kIsa, CodeForm kForm, int kTokens, int kParts>
 HWY_INLINE void MultiplySpan(
-    const uint8_t* weights, int64_t block_bytes,
-    const int8_t* const (&x)[kTokens], int64_t column,
-    typename Dot<kIsa>::U4Acc (&acc)[kTokens][kParts]) {
-  const IntVec mask = hn::Set(IntTag(), 0x0F0F0F0F);
+    const uint8_t* span, int64_t block_bytes, const int8_t* const (&x)[kTokens],
+    int64_t column, typename Dot<kIsa>::U4Acc (&acc)[kTokens][kParts]) {
+  // The parts of one block share what is broadcast of x, which costs as much
+  // as half a product.  Of several blocks, one part after the other: their
+  // weights would not fit the registers.
+  constexpr int kShared = std::min(kParts, kBlockParts);
   HWY_UNROLL(4)
   for (int64_t c = 0; c < kSumCols; c += 8) {
-    for (int p = 0; p < kParts; ++p) {
-      const IntVec packed = LoadBytes(weights + p / kBlockParts * block_bytes +
-                                      c * 8 + p % kBlockParts * kLanes * 4);
-      const IntVec low = hn::And(packed, mask);
-      const IntVec high = hn::And(hn::ShiftRight<4>(packed), mask);
-      for (int t = 0; t < kTokens; ++t) {
-        const IntVec x_low = BroadcastCodes(x[t] + column + c);
-        const IntVec x_high = BroadcastCodes(x[t] + column + c + 4);
-        acc[t][p] = Dot<kIsa>::U4(acc[t][p], low, x_low);
-        acc[t][p] = Dot<kIsa>::U4(acc[t][p], high, x_high);
+    for (int first = 0; first < kParts; first += kShared) {
+      const uint8_t* block = span + first / kBlockParts * block_bytes;
+      for (int64_t half = 0; half < 8; half += 4) {
+        IntVec codes[kShared];
+        for (int p = 0; p < kShared; ++p) {
+          codes[p] = LoadCodes<kForm>(block, c, half, first + p);
+        }
+        for (int t = 0; t < kTokens; ++t) {
+          const IntVec four = BroadcastCodes(x[t] + column + c + half);
+          for (int p = 0; p < kShared; ++p) {
+            acc[t][first + p] =
+                Dot<kIsa>::U4(acc[t][first + p], codes[p], four);
+          }
+        }
       }
     }
   }
 }
 
-// Tokens [token, end) in tiles as large as fit, then smaller ones.  Tiles of
-// many tokens take fewer parts at a time for want of registers.
-template <Isa kIsa, class Product, int kTokens>
-void MultiplyTokens(const Int4Blocks<typename Product::Layout>& blocks,
-                    const QuantizedRows& x, int64_t token, int64_t end,
-                    MatrixView<float> out) {
-  constexpr int kParts =
-      std::clamp(Dot<kIsa>::kTileSums / kTokens, 1, kBlockParts);
-  for (int part = 0; part < kBlockParts; part += kParts) {
-    if (blocks.rows_left <= part * kLanes) break;
-    for (int64_t t = token; t + kTokens <= end; t += kTokens) {
-      Product::template Multiply<kIsa, kTokens, kParts>(blocks, part, x, t,
-                                                        out);
+// The spans [begin, end) of one part's row block, codes from `codes` on.
+struct SpanRange {
+  const uint8_t* codes;
+  int64_t begin;
+  int64_t end;
+  bool prefetch;
+};
+
+// A product of one codec, `Product`, has
+//   Layout  of a row block
+//   Sum, ZeroSum()
+//           vectors in which the products of rows and a token are summed
+//   template <Isa> static constexpr int MaxTokens(), MaxSums();
+//           of a tile
+//   template <Isa, CodeForm, int kTokens, int kParts>
+//   static void AddSpans(const Int4Blocks<Layout>& blocks, int first_part,
+//                        const SpanRange& spans, const QuantizedRows& x,
+//                        int64_t token, Sum (&sums)[kTokens][kParts]);
+//           adds the products of kTokens tokens by the rows of kParts parts
+//   static FloatVec Finish(const Int4Blocks<Layout>& blocks, int part, Sum sum,
+//                          float x_scale);
+//           the value that a sum over all columns stands for
+
+template <class Product, int kTokens, int kParts>
+HWY_INLINE void StoreTile(const Int4Blocks<typename Product::Layout>& blocks,
+                          int first_part, const QuantizedRows& x, int64_t token,
+                          const typename Product::Sum (&sums)[kTokens][kParts],
+                          MatrixView<float> out) {
+  for (int p = 0; p < kParts; ++p) {
+    const int part = first_part + p;
+    const int64_t lane = part * kLanes;
+    for (int t = 0; t < kTokens; ++t) {
+      StoreRows(Product::Finish(blocks, part, sums[t][p], x.scales[token + t]),
+                blocks.rows_left - lane,
+                out.row(token + t) + blocks.row + lane);
     }
-  }
-  if constexpr (kTokens > 1) {
-    MultiplyTokens<kIsa, Product, kTokens / 2>(
-        blocks, x, end - (end - token) % kTokens, end, out);
   }
 }
 
-// A MatMulKernel's work with the codec of `Product`, which has the type of its
-// `Layout` and
-//   template <Isa, int kTokens, int kParts>
-//   static void Multiply(const Int4Blocks<Layout>& blocks, int first_part,
-//                        const QuantizedRows& x, int64_t token,
-//                        MatrixView<float> out);
-// the product of kTokens tokens by the rows of kParts parts from there on.
+// Tiles that read the packed codes themselves.
+template <Isa kIsa, class ProductType>
+struct PackedTiles {
+  using Product = ProductType;
+  using Blocks = Int4Blocks<typename Product::Layout>;
+  const Blocks& blocks;
+  const QuantizedRows& x;
+  MatrixView<float> out;
+
+  // Tokens [begin, end), a multiple of kTokens, by kParts parts.
+  template <int kTokens, int kParts>
+  HWY_NOINLINE void Multiply(int first_part, int64_t begin, int64_t end) const {
+    const SpanRange spans = {blocks.data + first_part * kLanes * 4, 0,
+                             blocks.layout->padded_cols / kSumCols,
+                             ReadsFirst(first_part, x)};
+    for (int64_t token = begin; token < end; token += kTokens) {
+      typename Product::Sum sums[kTokens][kParts];
+      for (auto& row : sums) {
+        for (auto& sum : row) sum = Product::ZeroSum();
+      }
+      Product::template AddSpans<kIsa, CodeForm::kPacked>(
+          blocks, first_part, spans, x, token, sums);
+      StoreTile<Product>(blocks, first_part, x, token, sums, out);
+    }
+  }
+};
+
+// Tiles over one panel, some columns of a row block whose codes are unpacked
+// for all tokens of a chunk.
+template <Isa kIsa, class ProductType>
+struct PanelTiles {
+  using Product = ProductType;
+  using Blocks = Int4Blocks<typename Product::Layout>;
+  using Sum = typename Product::Sum;
+  const Blocks& blocks;
+  const QuantizedRows& x;
+  MatrixView<float> out;
+  int64_t first_token;  // Of the chunk.
+  SpanRange spans;
+  bool first;
+  bool last;
+  Sum* carried;  // The sums so far, [tokens of the chunk][kBlockParts].
+
+  // Tokens [begin, end), a multiple of kTokens, by kParts parts.
+  template <int kTokens, int kParts>
+  HWY_NOINLINE void Multiply(int first_part, int64_t begin, int64_t end) const {
+    SpanRange part_spans = spans;
+    part_spans.codes += first_part * kLanes * 4;
+    for (int64_t token = begin; token < end; token += kTokens) {
+      // Rows of `out` lie far apart: their cache lines are slow to come.
+      for (int t = 0; last && t < kTokens; ++t) {
+        __builtin_prefetch(out.row(token + t) + blocks.row, /*rw=*/1);
+      }
+      Sum* tile = carried + (token - first_token) * kBlockParts + first_part;
+      Sum sums[kTokens][kParts];
+      for (int t = 0; t < kTokens; ++t) {
+        for (int p = 0; p < kParts; ++p) {
+          sums[t][p] = first ? Product::ZeroSum() : tile[t * kBlockParts + p];
+        }
+      }
+      Product::template AddSpans<kIsa, CodeForm::kUnpacked>(
+          blocks, first_part, part_spans, x, token, sums);
+      if (last) {
+        StoreTile<Product>(blocks, first_part, x, token, sums, out);
+        continue;
+      }
+      for (int t = 0; t < kTokens; ++t) {
+        for (int p = 0; p < kParts; ++p) tile[t * kBlockParts + p] = sums[t][p];
+      }
+    }
+  }
+};
+
+// Tokens [token, end) in tiles as large as fit, then smaller ones.  Tiles of
+// many tokens take fewer parts at a time for want of registers.
+template <Isa kIsa, int kTokens, class Tiles>
+void MultiplyTokens(const Tiles& tiles, int64_t token, int64_t end) {
+  constexpr int kParts = std::clamp(
+      Tiles::Product::template MaxSums<kIsa>() / kTokens, 1, kBlockParts);
+  const int64_t whole = end - (end - token) % kTokens;
+  for (int part = 0; part < kBlockParts && token < whole; part += kParts) {
+    if (tiles.blocks.rows_left <= part * kLanes) break;
+    tiles.template Multiply<kTokens, kParts>(part, token, whole);
+  }
+  if constexpr (kTokens > 1) {
+    // The next power of two below.
+    constexpr int kFewer = kTokens > 4 ? 4 : kTokens / 2;
+    MultiplyTokens<kIsa, kFewer>(tiles, whole, end);
+  }
+}
+
+// Unpacks `spans` spans of a row block.
+HWY_INLINE void UnpackSpans(const uint8_t* packed, int64_t spans,
+                            uint8_t* unpacked) {
+  const hn::Repartition<uint8_t, IntTag> du8;
+  for (int64_t c = 0; c < spans * kSumCols; c += 8) {
+    for (int64_t half = 0; half < 8; half += 4) {
+      for (int part = 0; part < kBlockParts; ++part) {
+        hn::Store(hn::BitCast(
+                      du8, LoadCodes<CodeForm::kPacked>(packed, c, half, part)),
+                  du8, unpacked + (c + half) * kRowBlock + part * kLanes * 4);
+      }
+    }
+  }
+}
+
+// Tokens [begin, end) of one chunk by one row block, panel after panel.
+template <Isa kIsa, class Product>
+void MultiplyPanels(const Int4Blocks<typename Product::Layout>& blocks,
+                    const QuantizedRows& x, int64_t begin, int64_t end,
+                    MatrixView<float> out) {
+  // With its tokens' codes a panel stays in the first-level cache.
+  constexpr int64_t kPanelSpans = 64;
+  alignas(64) uint8_t panel[kPanelSpans * kSumCols * kRowBlock];
+  typename Product::Sum carried[kTokenChunk * kBlockParts];
+  const int64_t num_spans = blocks.layout->padded_cols / kSumCols;
+  for (int64_t span = 0; span < num_spans; span += kPanelSpans) {
+    const int64_t span_end = std::min(num_spans, span + kPanelSpans);
+    UnpackSpans(blocks.data + span * kSpanBytes, span_end - span, panel);
+    const PanelTiles<kIsa, Product> tiles = {
+        blocks,
+        x,
+        out,
+        begin,
+        {panel, span, span_end, /*prefetch=*/false},
+        /*first=*/span == 0,
+        /*last=*/span_end == num_spans,
+        carried};
+    MultiplyTokens<kIsa, Product::template MaxTokens<kIsa>()>(tiles, begin,
+                                                              end);
+  }
+}
+
+// A MatMulKernel's work with the codec of `Product`.
 template <Isa kIsa, class Product>
 void MultiplyBlocks(const typename Product::Layout& layout,
                     const MatMulInput& x, const PackedMatrix& w,
                     int64_t row_begin, int64_t row_end, MatrixView<float> out) {
-  const int64_t tokens = x.quantized.tokens;
-  for (int64_t begin = 0; begin < tokens; begin += kTokenChunk) {
-    const int64_t end = std::min(tokens, begin + kTokenChunk);
+  const QuantizedRows& rows = x.quantized;
+  for (int64_t begin = 0; begin < rows.tokens; begin += kTokenChunk) {
+    const int64_t end = std::min(rows.tokens, begin + kTokenChunk);
     int64_t num_blocks = 1;
     for (int64_t row = row_begin; row < row_end;
          row += num_blocks * kRowBlock) {
       const Int4Blocks<typename Product::Layout> blocks = {
           w.data + row / kRowBlock * layout.block_bytes, &layout, w.group_size,
           row, row_end - row};
-      if (tokens == 1 && blocks.rows_left > (kStreams - 1) * kRowBlock) {
-        num_blocks = kStreams;
-        Product::template Multiply<kIsa, 1, kStreams * kBlockParts>(
-            blocks, 0, x.quantized, begin, out);
-        continue;
-      }
+      const PackedTiles<kIsa, Product> tiles = {blocks, rows, out};
       num_blocks = 1;
-      MultiplyTokens<kIsa, Product, Dot<kIsa>::kTileTokens>(blocks, x.quantized,
-                                                            begin, end, out);
+      if (end - begin >= kMinPanelTokens) {
+        MultiplyPanels<kIsa, Product>(blocks, rows, begin, end, out);
+      } else if (rows.tokens == 1 &&
+                 blocks.rows_left > (kStreams - 1) * kRowBlock) {
+        num_blocks = kStreams;
+        tiles.template Multiply<1, kStreams * kBlockParts>(0, begin, end);
+      } else {
+        MultiplyTokens<kIsa, Product::template MaxTokens<kIsa>()>(tiles, begin,
+                                                                  end);
+      }
     }
   }
 }

@@ -45,7 +45,7 @@ HWY_INLINE int32_t SumStart(const QuantizedRows& x, int64_t token) {
   if constexpr (Dot<kIsa>::kS8Offset == 0) return 0;
   const int32_t* sums = x.sums + token * (x.stride / kSumCols);
   int32_t sum = 0;
-  for (int64_t i = 0; i < x.stride / kSumCols; ++i) sum += sums[i];
+  for (int64_t i = 0; i < x.stride / kSumCols; ++i) sum += DecodeSum(sums[i]);
   return -Dot<kIsa>::kS8Offset * sum;
 }
 
@@ -125,8 +125,8 @@ void MatMulInt8(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
         continue;
       }
       blocks = 1;
-      MultiplyTokens<kIsa, Dot<kIsa>::kTileTokens>(block, x.quantized, begin,
-                                                   end, out);
+      MultiplyTokens<kIsa, Dot<kIsa>::kS8Tokens>(block, x.quantized, begin, end,
+                                                 out);
     }
   }
 }

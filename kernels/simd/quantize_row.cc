@@ -37,7 +37,7 @@ float MaxAbs(const float* x, int64_t cols) {
   return max_abs;
 }
 
-// Codes of kSumCols values, and their sum.
+// Codes of kSumCols values; the entry for their sum.
 int32_t QuantizeSpan(const float* x, FloatVec scale, int8_t* codes) {
   const FloatTag df;
   const hn::RebindToSigned<FloatTag> di;
@@ -51,7 +51,7 @@ int32_t QuantizeSpan(const float* x, FloatVec scale, int8_t* codes) {
     sum = hn::Add(sum, code);
     hn::StoreU(hn::DemoteTo(di8, code), di8, codes + i);
   }
-  return hn::GetLane(hn::SumOfLanes(di, sum));
+  return EncodeSum(hn::GetLane(hn::SumOfLanes(di, sum)));
 }
 
 void QuantizeRow(const float* x, int64_t cols, int64_t stride, int8_t* codes,

@@ -142,7 +142,8 @@ TEST_F(CompressValuesTest, GivesBackEachPanelOfTheSource) {
 
 TEST_F(CompressValuesTest, QuantisesAsTheMethodDoesAlone) {
   for (const std::string codec :
-       {"int8", "int4", "int4, group_size: 64, symmetric: false"}) {
+       {"int8", "int4", "int4, group_size: 64, symmetric: false",
+        "int4-progressive", "int4-progressive, group_size: 128"}) {
     Run("quantize: [{tensors: '*', codec: " + codec + "}]");
     ExpectAllAsExpected();
   }

@@ -60,6 +60,10 @@ TEST(PlanBytesTest, SizesAreWorkedByHand) {
       {16, 64, "codec: int4, group_size: 64", 576},
       // 128 * 8 + 4 * (32 + 8 zero points) = 1184.
       {16, 128, "codec: int4, symmetric: false", 1216},
+      // 128 * 8 + 4 groups * 16 + 16 * 4 of row scales = 1152, 18 times 64.
+      {16, 128, "codec: int4-progressive", 1152},
+      // 32 * 8 + 16 + 64 = 336.
+      {16, 32, "codec: int4-progressive", 384},
       // 33 columns are stored as 64 in two groups; 17 rows take two blocks.
       {17, 33, "codec: int4", 2 * 576},
       // 32 * 16 codes + 64 scales + 64 row sums.

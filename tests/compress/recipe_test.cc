@@ -26,6 +26,8 @@ std::string CodecOf(const Recipe& recipe, const std::string& name) {
       return "int8";
     case Codec::kInt4:
       return "int4 g" + std::to_string(rule->options.group_size);
+    case Codec::kInt4Progressive:
+      return "int4-progressive g" + std::to_string(rule->options.group_size);
     default:
       return "other";
   }
@@ -47,7 +49,7 @@ TEST(BuiltInRecipeTest, DoesWhatItsNameSays) {
   EXPECT_EQ(CodecOf(int8, up), "int8");
   EXPECT_EQ(CodecOf(int8, "lm_head.weight"), "int8");
   ASSERT_OK_AND_ASSIGN(const Recipe int4, LoadRecipe("int4"));
-  EXPECT_EQ(CodecOf(int4, up), "int4 g32");
+  EXPECT_EQ(CodecOf(int4, up), "int4-progressive g32");
   EXPECT_EQ(CodecOf(int4, "lm_head.weight"), "int8");
   EXPECT_EQ(CodecOf(int4, "model.embed_tokens.weight"), "int8");
 }
@@ -98,6 +100,7 @@ quantize:
   - {tensors: a, codec: int4}
   - {tensors: [b, c], codec: int8}
   - {tensors: d, codec: float}
+  - {tensors: e, codec: int4-progressive, group_size: 64}
 )"));
   EXPECT_EQ(RecipeYaml(recipe), R"(prune:
   - tensors: ['*']
@@ -117,6 +120,11 @@ quantize:
     scale: absmax
   - tensors: ['d']
     codec: float
+  - tensors: ['e']
+    codec: int4-progressive
+    method: round_to_nearest
+    group_size: 64
+    scale: absmax
 )");
 }
 
@@ -127,6 +135,7 @@ TEST(RecipeYamlTest, GivesTheRecipeAgainWhenParsed) {
         "sparsity: 0.123456789012345, scope: global}]",
         "quantize: [{tensors: 'ü*', codec: int4, group_size: 128, "
         "symmetric: false, scale: least_squares}]",
+        "quantize: [{tensors: x, codec: int4-progressive, group_size: 128}]",
         "quantize: []", "{}"}) {
     ASSERT_OK_AND_ASSIGN(const Recipe recipe, ParseRecipe(yaml));
     const std::string text = RecipeYaml(recipe);

@@ -116,11 +116,14 @@ TEST(ParseRecipeTest, RefusesAKeyGivenTwice) {
 
 TEST(ParseRecipeTest, RefusesCodecsItDoesNotHave) {
   ExpectError(Quantize("tensors: '*', codec: int5"), "line 3",
-              "codec \"int5\"; expected float, int8 or int4");
+              "codec \"int5\"; expected float, int8, int4 or "
+              "int4-progressive");
   ExpectError(Quantize("tensors: '*'"), "line 3",
-              "codec \"\"; expected float, int8 or int4");
+              "codec \"\"; expected float, int8, int4 or "
+              "int4-progressive");
   ExpectError(Quantize("tensors: '*', codec: [int4]"), "line 3",
-              "\"codec\": expected float, int8 or int4");
+              "\"codec\": expected float, int8, int4 or "
+              "int4-progressive");
 }
 
 TEST(ParseRecipeTest, RefusesOptionsThatTheCodecDoesNotTake) {
@@ -141,6 +144,11 @@ TEST(ParseRecipeTest, RefusesValuesOutOfRange) {
               "line 3", "\"group_size\": expected 32, 64 or 128");
   ExpectError(Quantize("tensors: '*', codec: int4, symmetric: 3"), "line 3",
               "\"symmetric\": expected true or false");
+  ExpectError(
+      Quantize("tensors: '*', codec: int4-progressive, symmetric: true"),
+      "line 3", "codec int4-progressive takes no \"symmetric\"");
+  ExpectError(Quantize("tensors: '*', codec: int4-progressive, group_size: 48"),
+              "line 3", "group_size 48; expected 32, 64 or 128");
   ExpectError(Quantize("tensors: '*', codec: int4, scale: mse"), "line 3",
               "scale \"mse\"; expected absmax or least_squares");
   ExpectError(Quantize("tensors: '*', codec: int4, method: gtpq"), "line 3",

@@ -102,6 +102,7 @@ TEST(TensorPassTest, BytesDependNeitherOnPanelsNorOnThreads) {
   for (const auto& [codec, group_size] : {std::pair(Codec::kInt8, 0),
                                           {Codec::kInt4, 32},
                                           {Codec::kInt4Asymmetric, 64},
+                                          {Codec::kInt4Progressive, 32},
                                           {Codec::kF32, 0},
                                           {Codec::kBF16, 0}}) {
     OneTensor tensor(100, 70, values, codec, group_size);

@@ -287,6 +287,7 @@ TEST(FrozenLayoutTest, PackedBytesAreThoseOfFormatVersion1) {
       {Codec::kInt8, -127, 127, "870c74aa0b93a27a5670257583c136b6"},
       {Codec::kInt4, -8, 7, "5ecf62c1d635aff08e8c3fc25e61abe1"},
       {Codec::kInt4Asymmetric, 0, 15, "136d87a4ceba345f41a3fe4898b1050a"},
+      {Codec::kInt4Progressive, -8, 7, "e125fe5c4a7600cbffaa71c23987cb1f"},
   };
   for (const Case& param : cases) {
     const CodecInfo& info = GetCodecInfo(param.codec);
@@ -299,9 +300,11 @@ TEST(FrozenLayoutTest, PackedBytesAreThoseOfFormatVersion1) {
       matrix.codes.push_back(
           static_cast<int8_t>(param.low + i * i % 1009 % range));
     }
+    // Exact in f16; progressive ones are at most 15 times their row's.
+    const int most = info.max_multiple == 0 ? 18 : info.max_multiple;
     for (int i = 0; i < 21 * matrix.num_groups(); ++i) {
-      // Exact in f16.
-      matrix.scales.push_back(static_cast<float>(i % 37 - 18) / 64.0f);
+      const int multiple = i % (2 * most + 1) - most;
+      matrix.scales.push_back(static_cast<float>(multiple) / 64.0f);
       if (param.codec == Codec::kInt4Asymmetric) {
         matrix.zero_points.push_back(static_cast<uint8_t>(i * 7 % 16));
       }

@@ -196,20 +196,40 @@ TEST_F(CommandLineTest, BenchMeasuresWhatItSays) {
   ASSERT_EQ(run.exit_code, 0) << run.err;
   const absl::StatusOr<Json> json = ParseJson(run.out);
   ASSERT_TRUE(json.ok()) << run.out;
-  const Json::Array& runs = *json->Find("runs")->AsArray();
-  ASSERT_EQ(runs.size(), 2u);
-  const Json::Array& tests = *runs[1].Find("tests")->AsArray();
-  ASSERT_EQ(tests.size(), 2u);
-  EXPECT_EQ(*tests[0].Find("name")->AsString(), "pp8");
-  EXPECT_EQ(*tests[1].Find("name")->AsString(), "tg4");
-  EXPECT_GT(*tests[0].Find("tokens_per_s")->Find("median")->AsDouble(), 0.0);
+  const Json& machine = *json->Find("machine");
+  EXPECT_FALSE(machine.Find("cpu")->AsString()->empty());
+  EXPECT_EQ(*machine.Find("threads")->AsInt(), 2);
+  EXPECT_GT(*machine.Find("read_gb_s")->AsDouble(), 0.0);
+  EXPECT_GT(*machine.Find("peak_gops")->AsDouble(), 0.0);
+  // Prompt and generation with one thread, then with two.
+  const Json::Array& results = *json->Find("results")->AsArray();
+  ASSERT_EQ(results.size(), 4u);
+  const Json& prompt = results[2];
+  EXPECT_EQ(*prompt.Find("test")->AsString(), "prompt");
+  EXPECT_EQ(*prompt.Find("tokens")->AsInt(), 8);
+  EXPECT_EQ(*prompt.Find("threads")->AsInt(), 2);
+  const Json& rate = *prompt.Find("tokens_per_s");
+  EXPECT_GT(*rate.Find("low")->AsDouble(), 0.0);
+  EXPECT_GE(*rate.Find("median")->AsDouble(), *rate.Find("low")->AsDouble());
+  EXPECT_GE(*rate.Find("high")->AsDouble(), *rate.Find("median")->AsDouble());
+  const Json& generation = results[3];
+  EXPECT_EQ(*generation.Find("test")->AsString(), "generate");
+  EXPECT_EQ(*generation.Find("batch")->AsInt(), 1);
   // 3 layers of 64 x 64, 32 x 64 twice, 64 x 64 and three of 160 x 64, and a
   // head of 320 x 64, in f32; 2 key heads of 16, three positions half way.
   const double weights =
       4.0 * (3 * (2 * 64 * 64 + 2 * 32 * 64 + 3 * 160 * 64) + 320 * 64);
   const double keys_and_values = 3 * 2 * 3 * 2 * 16 * 4;
-  EXPECT_EQ(*tests[1].Find("bytes_per_token")->AsDouble(),
+  EXPECT_EQ(*generation.Find("bytes_per_token")->AsDouble(),
             weights + keys_and_values);
+  // Shares are of the limits that stand beside them.
+  EXPECT_NEAR(*generation.Find("gb_s")->AsDouble() /
+                  *generation.Find("read_gb_s")->AsDouble(),
+              *generation.Find("share_of_read")->AsDouble(), 1e-9);
+  EXPECT_NEAR(
+      *generation.Find("gops")->AsDouble() /
+          *generation.Find("peak_gops_by_codec")->Find("f32")->AsDouble(),
+      *generation.Find("share_of_peak")->AsDouble(), 1e-9);
 }
 
 TEST_F(CommandLineTest, BenchRefusesWhatItCannotMeasure) {

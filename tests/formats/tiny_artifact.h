@@ -4,6 +4,7 @@
 #define OUNCE_TESTS_FORMATS_TINY_ARTIFACT_H_
 
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <string>
@@ -66,8 +67,9 @@ inline std::vector<TensorRecord> TinyRecords() {
     record.shape = slot.shape;
     if (slot.role == TensorRole::kMatrix) {
       constexpr Codec kTurns[] = {Codec::kInt8, Codec::kInt4,
-                                  Codec::kInt4Asymmetric, Codec::kBF16};
-      record.codec = kTurns[records.size() % 4];
+                                  Codec::kInt4Asymmetric, Codec::kBF16,
+                                  Codec::kInt4Progressive};
+      record.codec = kTurns[records.size() % std::size(kTurns)];
       if (GetCodecInfo(record.codec).grouped) record.group_size = 32;
     }
     records.push_back(record);

@@ -40,7 +40,15 @@ TEST_P(QuantizeRowsTest, RoundsHalfToEvenAndScalesByTheLargest) {
   const std::vector<int8_t> codes = Codes(rows, 0);
   EXPECT_THAT(std::vector<int8_t>(codes.begin(), codes.begin() + 8),
               ElementsAre(-127, 0, 2, 2, 0, -2, -2, 3));
-  EXPECT_EQ(rows.sums[0], -127 + 0 + 2 + 2 + 0 - 2 - 2 + 3);
+  EXPECT_EQ(DecodeSum(rows.sums[0]), -127 + 0 + 2 + 2 + 0 - 2 - 2 + 3);
+}
+
+TEST(EncodeSumTest, HoldsEverySumOf32Codes) {
+  EXPECT_EQ(EncodeSum(1), 0xFFF8);
+  EXPECT_EQ(EncodeSum(-2), 16);
+  for (int32_t sum = -32 * 127; sum <= 32 * 127; ++sum) {
+    EXPECT_EQ(DecodeSum(EncodeSum(sum)), sum);
+  }
 }
 
 TEST_P(QuantizeRowsTest, ZeroRowHasScaleZero) {

@@ -126,16 +126,17 @@ class Activations {
               const std::function<int()>& next_code, RandomData& random) {
     const int64_t stride = RoundUp(cols, 64);
     codes_.resize(static_cast<size_t>(tokens * stride));
-    sums_.resize(static_cast<size_t>(tokens * stride / 32));
+    std::vector<int32_t> sums(static_cast<size_t>(tokens * stride / kSumCols));
     scales_.resize(static_cast<size_t>(tokens));
     for (float& scale : scales_) scale = 0.5f + 0.4f * random.Float();
     for (int64_t t = 0; t < tokens; ++t) {
       for (int64_t c = 0; c < cols; ++c) {
         const int code = next_code();
         codes_[static_cast<size_t>(t * stride + c)] = static_cast<int8_t>(code);
-        sums_[static_cast<size_t>((t * stride + c) / 32)] += code;
+        sums[static_cast<size_t>((t * stride + c) / kSumCols)] += code;
       }
     }
+    for (const int32_t sum : sums) sums_.push_back(EncodeSum(sum));
     rows_ = {codes_.data(), scales_.data(), sums_.data(), tokens, cols, stride};
   }
   Activations(const Activations&) = delete;

@@ -23,6 +23,10 @@ TEST(GridOfTest, EachCodecHasItsCodes) {
   EXPECT_EQ(int4.low, -8);
   EXPECT_EQ(int4.high, 7);
   EXPECT_FALSE(int4.has_zero_point);
+  const Grid progressive = GridOf(Codec::kInt4Progressive);
+  EXPECT_EQ(progressive.low, -8);
+  EXPECT_EQ(progressive.high, 7);
+  EXPECT_FALSE(progressive.has_zero_point);
   const Grid asymmetric = GridOf(Codec::kInt4Asymmetric);
   EXPECT_EQ(asymmetric.low, 0);
   EXPECT_EQ(asymmetric.high, 15);
@@ -113,6 +117,29 @@ TEST(SquaredErrorTest, SumsTheSquaresOfWhatIsLost) {
   const std::vector<int8_t> codes = {3, 2, 0};
   EXPECT_EQ(SquaredError({1.0f, 0.75f, -1.0f}, {0.5f, 1}, codes.data()),
             0.25 * 0.25 + 0.5 * 0.5);
+}
+
+// Against the exact sum, on groups of any length.
+TEST(RoughErrorTest, IsTheSquaredErrorOfTheNearestCodes) {
+  Random random(5);
+  for (const Codec codec :
+       {Codec::kInt8, Codec::kInt4Progressive, Codec::kInt4Asymmetric}) {
+    const Grid grid = GridOf(codec);
+    for (const size_t size : {1, 15, 16, 17, 32, 33, 64, 128}) {
+      std::vector<float> weights(size);
+      for (float& weight : weights) {
+        weight = static_cast<float>(random.NextDouble() - 0.5);
+      }
+      for (const float scale : {0.03f, -0.1f, 1e-4f}) {
+        const GroupScale group = {scale, grid.has_zero_point ? 6 : 0};
+        std::vector<int8_t> codes(size);
+        NearestCodes(weights, group, grid, codes.data());
+        const double exact = SquaredError(weights, group, codes.data());
+        EXPECT_NEAR(double{RoughError(weights, group, grid)}, exact,
+                    1e-5 * exact);
+      }
+    }
+  }
 }
 
 TEST(AbsMaxScaleTest, DividesTheLargestMagnitude) {

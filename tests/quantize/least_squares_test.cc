@@ -44,20 +44,33 @@ TEST_P(LeastSquaresTest, StoresOnlyScalesThatTheCodecHolds) {
   const Matrix weight(4, 64, Gaussian(3).Floats(4 * 64));
   const QuantizedMatrix result = Quantize(weight, ScaleMethod::kLeastSquares);
   if (GetParam() == Codec::kInt8) return;
-  for (const float scale : result.scales) {
-    EXPECT_EQ(scale, F16ToF32(F32ToF16(scale)));
+  for (size_t i = 0; i < result.scales.size(); ++i) {
+    const float scale = result.scales[i];
+    if (GetParam() != Codec::kInt4Progressive) {
+      EXPECT_EQ(scale, F16ToF32(F32ToF16(scale)));
+      continue;
+    }
+    // Two groups a row: some unit has both as multiples of at most 15.
+    const float other = result.scales[i ^ 1];
+    bool has_unit = false;
+    for (int n = 1; n <= 15; ++n) {
+      const double unit = double{std::abs(scale)} / n;
+      const double multiple = std::abs(double{other}) / unit;
+      has_unit |= multiple <= 15 && multiple == std::round(multiple);
+    }
+    EXPECT_TRUE(has_unit) << scale << " beside " << other;
   }
 }
 
 TEST_P(LeastSquaresTest, StaysWithinTheGrid) {
   const Matrix weight(4, 64, Gaussian(4).Floats(4 * 64));
   const QuantizedMatrix result = Quantize(weight, ScaleMethod::kLeastSquares);
-  const int low = GetParam() == Codec::kInt8   ? -127
-                  : GetParam() == Codec::kInt4 ? -8
-                                               : 0;
-  const int high = GetParam() == Codec::kInt8   ? 127
-                   : GetParam() == Codec::kInt4 ? 7
-                                                : 15;
+  const int low = GetParam() == Codec::kInt8             ? -127
+                  : GetParam() == Codec::kInt4Asymmetric ? 0
+                                                         : -8;
+  const int high = GetParam() == Codec::kInt8             ? 127
+                   : GetParam() == Codec::kInt4Asymmetric ? 15
+                                                          : 7;
   for (const int code : result.codes) {
     EXPECT_GE(code, low);
     EXPECT_LE(code, high);
@@ -70,13 +83,16 @@ TEST_P(LeastSquaresTest, ZeroRowStaysZero) {
 
 INSTANTIATE_TEST_SUITE_P(Codecs, LeastSquaresTest,
                          ::testing::Values(Codec::kInt8, Codec::kInt4,
-                                           Codec::kInt4Asymmetric),
+                                           Codec::kInt4Asymmetric,
+                                           Codec::kInt4Progressive),
                          [](const ::testing::TestParamInfo<Codec>& test) {
                            switch (test.param) {
                              case Codec::kInt8:
                                return std::string("Int8");
                              case Codec::kInt4:
                                return std::string("Int4");
+                             case Codec::kInt4Progressive:
+                               return std::string("Int4Progressive");
                              default:
                                return std::string("Int4Asymmetric");
                            }

@@ -63,6 +63,55 @@ TEST(RoundToNearestTest, Int4GivesTheLargestMagnitudeTheCodeMinusEight) {
   EXPECT_THAT(high.scales, ElementsAre(-2.0f));
 }
 
+TEST(RoundToNearestTest, ProgressiveScalesAreMultiplesOfTheRowsUnit) {
+  // Groups of 32.  The first has the largest scale, -120 / -8 = 15, so that the
+  // unit is 1.  The second asks for 20.4 / 8 = 2.55, negative: -2 turns its
+  // largest weight into 16 and -3 into 21.  The third asks for 0.1, but 1 is
+  // the least.
+  std::vector<float> row(96, 0.0f);
+  row[0] = -120.0f;
+  row[1] = 31.0f;
+  row[32] = 20.4f;
+  row[64] = -0.8f;
+  const QuantizedMatrix result =
+      Codes(row, {Codec::kInt4Progressive, 32, ScaleMethod::kAbsMax});
+  EXPECT_THAT(result.scales, ElementsAre(15.0f, -3.0f, 1.0f));
+  EXPECT_EQ(result.codes[0], -8);
+  EXPECT_EQ(result.codes[1], 2);
+  EXPECT_EQ(result.codes[32], -7);
+  EXPECT_EQ(result.codes[64], -1);
+}
+
+TEST(RoundToNearestTest, ProgressiveTakesTheMultipleThatLosesLess) {
+  // The second group asks for 2.5.  With 2 its largest weight, 20, comes back
+  // as 16 and loses 16, and all others, multiples of 2, lose nothing.  With 3
+  // it comes back as 21, and each 2 as 3: 32 in all.
+  std::vector<float> row(64, 2.0f);
+  row[0] = -120.0f;
+  row[32] = -20.0f;
+  const QuantizedMatrix result =
+      Codes(row, {Codec::kInt4Progressive, 32, ScaleMethod::kAbsMax});
+  EXPECT_THAT(result.scales, ElementsAre(15.0f, 2.0f));
+  EXPECT_EQ(result.codes[32], -8);
+  EXPECT_EQ(result.codes[33], 1);
+}
+
+TEST(RoundToNearestTest, ProgressiveRowsOfZerosAndOfTheTiniestWeights) {
+  const QuantizeOptions options = {Codec::kInt4Progressive, 32,
+                                   ScaleMethod::kAbsMax};
+  const QuantizedMatrix zeros = Codes(std::vector<float>(40, 0.0f), options);
+  EXPECT_THAT(zeros.scales, Each(0.0f));
+  EXPECT_THAT(zeros.codes, Each(0));
+  for (const float tiny : {1e-45f, 1e-38f, 3e38f}) {
+    const QuantizedMatrix result = Codes(std::vector<float>(40, tiny), options);
+    for (const float weight : Restore(result)) {
+      EXPECT_TRUE(std::isfinite(weight));
+      // Below the smallest unit there is nothing between 0 and it.
+      EXPECT_NEAR(weight, tiny, std::max(tiny * 0.07f, 1.2e-38f));
+    }
+  }
+}
+
 TEST(RoundToNearestTest, AsymmetricIsWorkedByHand) {
   // Range -3 ... 12, scale 15 / 15 = 1, zero point 3: codes are w + 3.
   const QuantizedMatrix result =

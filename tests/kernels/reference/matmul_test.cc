@@ -22,7 +22,7 @@ class HandWorkedTest : public ::testing::Test {
     codes_.resize(64);
     codes_[0] = 3;
     codes_[1] = -5;
-    sums_ = {-2, 0};
+    sums_ = {EncodeSum(-2), 0};
     x_.quantized = {codes_.data(), &scale_, sums_.data(), 1, 2, 64};
   }
 

@@ -1,0 +1,201 @@
+#include "tools/bench_report.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/annotate.h"
+#include "core/packing/codec.h"
+#include "kernels/machine_limits.h"
+#include "tools/terminal.h"
+
+namespace ounce {
+namespace {
+
+// "pp512 @ 4096 x 4": 512 tokens of prompt after 4096, in four sequences.
+std::string TestName(const BenchResult& result, const BenchTest& test) {
+  std::string name = absl::StrCat(test.generation ? "tg" : "pp", test.tokens);
+  if (result.depth > 0) absl::StrAppend(&name, " @ ", result.depth);
+  if (result.sequences > 1) absl::StrAppend(&name, " x ", result.sequences);
+  return name;
+}
+
+double ReadGigabytes(const BenchTest& test) {
+  return 1e-9 * test.bytes / test.seconds();
+}
+
+double GigaOps(const BenchTest& test) {
+  return 2e-9 * test.products / test.seconds();
+}
+
+// Of the codec that most of the model's products are with.
+double PeakGigaOps(const ModelWork& work, const MachineLimits& limits) {
+  std::map<Codec, int64_t> products;
+  for (const OpWork& op : work) products[op.codec] += op.products;
+  const auto most = std::max_element(
+      products.begin(), products.end(),
+      [](const auto& a, const auto& b) { return a.second < b.second; });
+  return 1e-9 * limits.peak_ops_per_s.at(most->first);
+}
+
+// Seconds of one repetition by op.
+std::vector<double> OpSeconds(const BenchTest& test) {
+  std::vector<double> seconds;
+  for (const double total : test.run.op_times) {
+    seconds.push_back(total / static_cast<double>(test.run.seconds.size()));
+  }
+  return seconds;
+}
+
+Json OpsJson(const BenchTest& test) {
+  const std::vector<double> seconds = OpSeconds(test);
+  Json::Object ops;
+  for (size_t i = 0; i < kNumOps; ++i) {
+    ops.Set(kOpNames[i],
+            1e3 * seconds[i] / static_cast<double>(test.run.tokens));
+  }
+  return ops;
+}
+
+Json PeaksJson(const MachineLimits& limits) {
+  Json::Object peaks;
+  for (const auto& [codec, ops] : limits.peak_ops_per_s) {
+    peaks.Set(GetCodecInfo(codec).name, 1e-9 * ops);
+  }
+  return peaks;
+}
+
+Json TestJson(const BenchResult& result, const MachineLimits& limits,
+              const BenchTest& test, bool ops) {
+  const double seconds = test.seconds();
+  const auto tokens = static_cast<double>(test.run.tokens);
+  Json::Object json;
+  json.Set("test", test.generation ? "generate" : "prompt");
+  json.Set("tokens", test.tokens);
+  json.Set("batch", result.sequences);
+  json.Set("depth", result.depth);
+  json.Set("threads", limits.threads);
+  json.Set("tokens_per_s", Json::Of({{"median", test.run.median()},
+                                     {"low", test.run.slowest()},
+                                     {"high", test.run.fastest()}}));
+  json.Set("bytes_per_token", test.bytes / tokens);
+  json.Set("gb_s", ReadGigabytes(test));
+  json.Set("share_of_read", test.read_seconds / seconds);
+  json.Set("gops", GigaOps(test));
+  json.Set("share_of_peak", test.multiply_seconds / seconds);
+  json.Set("roofline_tokens_per_s", tokens / test.least_seconds());
+  json.Set("read_gb_s", 1e-9 * limits.read_bytes_per_s);
+  json.Set("peak_gops_by_codec", PeaksJson(limits));
+  if (ops) json.Set("op_ms_per_token", OpsJson(test));
+  return json;
+}
+
+std::string ResultTable(const BenchResult& result) {
+  std::vector<std::vector<std::string>> rows = {
+      {"test", "threads", "tokens/s", "from", "to", "ms/token", "GB/s", "GOPS",
+       "at most", "share"}};
+  for (const ThreadResult& row : result.threads) {
+    for (const BenchTest& test : row.tests) {
+      const double rate = test.run.median();
+      const bool reads = test.read_seconds >= test.multiply_seconds;
+      rows.push_back(
+          {TestName(result, test), absl::StrCat(row.limits.threads),
+           FormatNumber(rate, 4), FormatNumber(test.run.slowest(), 4),
+           FormatNumber(test.run.fastest(), 4), FormatNumber(1e3 / rate, 3),
+           FormatNumber(ReadGigabytes(test), 3), FormatNumber(GigaOps(test), 3),
+           FormatNumber(
+               static_cast<double>(test.run.tokens) / test.least_seconds(), 4),
+           absl::StrFormat("%.0f %% of %s",
+                           100 * test.least_seconds() / test.seconds(),
+                           reads ? "read" : "peak")});
+    }
+  }
+  return FormatTable(rows);
+}
+
+std::string LimitsText(const MachineLimits& limits) {
+  std::string text = absl::StrFormat(
+      "%d thread%s: reads the weights at %.1f GB/s at most", limits.threads,
+      limits.threads == 1 ? "" : "s", 1e-9 * limits.read_bytes_per_s);
+  for (const auto& [codec, ops] : limits.peak_ops_per_s) {
+    absl::StrAppendFormat(&text, "; multiplies %s at %.0f GOPS",
+                          GetCodecInfo(codec).name, 1e-9 * ops);
+  }
+  return absl::StrCat(text, "\n");
+}
+
+std::string OpsTable(const BenchResult& result, const MachineLimits& limits,
+                     const BenchTest& test) {
+  std::vector<std::vector<std::string>> rows = {
+      {absl::StrCat(TestName(result, test), ", ", limits.threads,
+                    limits.threads == 1 ? " thread" : " threads"),
+       "ms/token", "share of time", "GB/s", "GOPS"}};
+  const std::vector<double> seconds = OpSeconds(test);
+  const auto tokens = static_cast<double>(test.run.tokens);
+  for (size_t i = 0; i < kNumOps; ++i) {
+    const OpWork& work = result.work[i];
+    const bool head = static_cast<Op>(i) == Op::kHead;
+    const bool counted = work.products > 0 && (test.generation || !head);
+    const double per_token = seconds[i] / tokens;
+    // The sequences share one reading of the weights.
+    const double read =
+        static_cast<double>(work.bytes) / static_cast<double>(result.sequences);
+    rows.push_back(
+        {std::string(kOpNames[i]), FormatNumber(1e3 * per_token, 3),
+         absl::StrFormat("%.1f %%", 100 * seconds[i] / test.seconds()),
+         counted && test.generation ? FormatNumber(1e-9 * read / per_token, 3)
+                                    : "",
+         counted ? FormatNumber(
+                       2e-9 * static_cast<double>(work.products) / per_token, 3)
+                 : ""});
+  }
+  return absl::StrCat("\n", FormatTable(rows));
+}
+
+}  // namespace
+
+Json BenchJson(const BenchResult& result, bool ops) {
+  const MachineLimits& limits = result.threads.back().limits;
+  Json::Array results;
+  for (const ThreadResult& row : result.threads) {
+    for (const BenchTest& test : row.tests) {
+      results.push_back(TestJson(result, row.limits, test, ops));
+    }
+  }
+  return Json::Of(
+      {{"model", result.model},
+       {"machine", Json::Of({{"cpu", CpuName()},
+                             {"isa", result.isa},
+                             {"threads", limits.threads},
+                             {"read_gb_s", 1e-9 * limits.read_bytes_per_s},
+                             {"peak_gops", PeakGigaOps(result.work, limits)}})},
+       {"kv", result.kv},
+       {"repetitions", result.repetitions},
+       {"results", std::move(results)},
+       {"first_token_ms", result.first_token_ms},
+       {"kv_bytes", result.kv_bytes},
+       {"peak_rss_bytes", result.peak_rss_bytes}});
+}
+
+std::string BenchText(const BenchResult& result, bool ops) {
+  int64_t bytes = 0;
+  for (const OpWork& op : result.work) bytes += op.bytes;
+  std::string text =
+      absl::StrFormat("%s: %s, %s of weights read per token; %s, %s, kv %s\n",
+                      result.model, result.architecture, FormatBytes(bytes),
+                      CpuName(), result.isa, result.kv);
+  absl::StrAppend(&text, ResultTable(result));
+  for (const ThreadResult& row : result.threads) {
+    absl::StrAppend(&text, LimitsText(row.limits));
+    for (const BenchTest& test : row.tests) {
+      if (ops) absl::StrAppend(&text, OpsTable(result, row.limits, test));
+    }
+  }
+  absl::StrAppendFormat(
+      &text,
+      "first token %.0f ms after the start; peak memory %s, of which keys and "
+      "values up to %s\n",
+      result.first_token_ms, FormatBytes(result.peak_rss_bytes),
+      FormatBytes(result.kv_bytes));
+  return text;
+}
+
+}  // namespace ounce
