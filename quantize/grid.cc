@@ -54,37 +54,55 @@ OUNCE_VECTORIZE_PART void NearestCodesOfCount(const float* weights,
   }
 }
 
-OUNCE_VECTORIZE_PART float RoughErrorOfCount(const float* weights, size_t count,
-                                             GroupScale group, Grid grid) {
-  constexpr size_t kSums = 16;
+// Sums are taken of this many values side by side.
+constexpr size_t kSums = 16;
+
+// The squared errors that one scale leaves, summed.  `errors` has room for
+// `count` rounded up to kSums.
+OUNCE_VECTORIZE_PART float RoughError(const float* weights, size_t count,
+                                      GroupScale group, Grid grid,
+                                      float* errors) {
   const auto low = static_cast<float>(grid.low - group.zero_point);
   const auto high = static_cast<float>(grid.high - group.zero_point);
   const float factor = 1.0f / group.scale;
-  float sums[kSums] = {};
-  const auto add = [&](size_t i, float& sum) {
+  const float scale = group.scale;
+  for (size_t i = 0; i < count; ++i) {
     float level = weights[i] * factor;
     level = level < low ? low : level;
     level = level > high ? high : level;
-    const float error = weights[i] - group.scale * RoundHalfEven(level);
-    sum += error * error;
-  };
-  size_t i = 0;
-  for (; i + kSums <= count; i += kSums) {
-    for (size_t s = 0; s < kSums; ++s) add(i + s, sums[s]);
+    const float error = weights[i] - scale * RoundHalfEven(level);
+    errors[i] = error * error;
   }
-  for (; i < count; ++i) add(i, sums[0]);
-  float sum = 0.0f;
-  for (const float part : sums) sum += part;
-  return sum;
+  size_t end = count;
+  for (; end % kSums != 0; ++end) errors[end] = 0.0f;
+  for (size_t i = kSums; i < end; i += kSums) {
+    // Unrolled, it would no longer look like a loop to the vectoriser.
+#pragma GCC unroll 1
+    for (size_t s = 0; s < kSums; ++s) errors[s] += errors[i + s];
+  }
+  float sums[4];
+  for (size_t s = 0; s < 4; ++s) {
+    sums[s] = (errors[s] + errors[s + 4]) + (errors[s + 8] + errors[s + 12]);
+  }
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+OUNCE_VECTORIZE_PART bool LosesLessOfCount(const float* weights, size_t count,
+                                           GroupScale a, GroupScale b,
+                                           Grid grid) {
+  float a_errors[kMaxCompared];
+  float b_errors[kMaxCompared];
+  return RoughError(weights, count, a, grid, a_errors) <
+         RoughError(weights, count, b, grid, b_errors);
 }
 
 }  // namespace
 
-OUNCE_VECTORIZE float RoughError(absl::Span<const float> weights,
-                                 GroupScale group, const Grid& grid) {
+OUNCE_VECTORIZE bool LosesLess(absl::Span<const float> weights, GroupScale a,
+                               GroupScale b, const Grid& grid) {
   return weights.size() == kUsualGroup
-             ? RoughErrorOfCount(weights.data(), kUsualGroup, group, grid)
-             : RoughErrorOfCount(weights.data(), weights.size(), group, grid);
+             ? LosesLessOfCount(weights.data(), kUsualGroup, a, b, grid)
+             : LosesLessOfCount(weights.data(), weights.size(), a, b, grid);
 }
 
 OUNCE_VECTORIZE void NearestCodes(absl::Span<const float> weights,

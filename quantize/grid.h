@@ -69,11 +69,12 @@ void NearestCodes(absl::Span<const float> weights, GroupScale group,
 double SquaredError(absl::Span<const float> weights, GroupScale group,
                     const int8_t* codes);
 
-// The same sum for the codes nearest to the weights, up to rounding: in f32, in
-// sixteen partial sums, and without a division.  For choosing between scales,
-// in a fraction of the time.
-float RoughError(absl::Span<const float> weights, GroupScale group,
-                 const Grid& grid);
+// Whether this sum is smaller with `a` and the codes nearest to the weights
+// than with `b`, up to rounding: in f32 and without divisions, in a fraction of
+// the time.  Neither scale is 0, and there are at most kMaxCompared weights.
+inline constexpr size_t kMaxCompared = 128;
+bool LosesLess(absl::Span<const float> weights, GroupScale a, GroupScale b,
+               const Grid& grid);
 
 // The least of the weights and of 0.
 float LeastWeight(absl::Span<const float> weights);

@@ -26,18 +26,19 @@ class GroupRounder {
         row_scale_(row_scale),
         least_squares_(options.scale == ScaleMethod::kLeastSquares) {}
 
-  // Chooses scale and codes of `weights`; the scale is not yet checked.
-  GroupScale Round(absl::Span<const float> weights, int8_t* codes) const {
-    const GroupScale exact = AbsMaxScale(weights, grid_);
+  // Chooses scale and codes of `weights`, whose absmax scale is `exact`; the
+  // scale is not yet checked.
+  GroupScale Round(absl::Span<const float> weights, float exact,
+                   int8_t* codes) const {
     const float least = grid_.has_zero_point ? LeastWeight(weights) : 0.0f;
     const bool multiples = codec_.max_multiple > 0;
-    const GroupScale group = multiples ? MultipleBeside(weights, exact.scale)
-                                       : Stored(exact.scale, least);
+    const GroupScale group =
+        multiples ? MultipleBeside(weights, exact) : Stored(exact, least);
     NearestCodes(weights, group, grid_, codes);
     if (!least_squares_ || group.scale == 0.0f) return group;
     const Best absmax = {group, SquaredError(weights, group, codes)};
     const Best best = multiples ? SearchMultiples(weights, absmax)
-                                : Search(weights, exact.scale, least, absmax);
+                                : Search(weights, exact, least, absmax);
     NearestCodes(weights, best.group, grid_, codes);
     return best.group;
   }
@@ -77,14 +78,13 @@ class GroupRounder {
                             float scale) const {
     if (scale == 0.0f) return GroupScale();
     const auto most = static_cast<float>(codec_.max_multiple);
-    const float lower =
-        std::clamp(std::floor(std::abs(scale) / row_scale_), 1.0f, most);
+    const float position = std::min(std::abs(scale) / row_scale_, most);
+    const auto lower =
+        static_cast<float>(std::max(1, static_cast<int>(position)));
     const float higher = std::min(lower + 1.0f, most);
     const GroupScale fine = {std::copysign(lower * row_scale_, scale)};
     const GroupScale coarse = {std::copysign(higher * row_scale_, scale)};
-    const bool clips =
-        RoughError(weights, fine, grid_) < RoughError(weights, coarse, grid_);
-    return clips ? fine : coarse;
+    return LosesLess(weights, fine, coarse, grid_) ? fine : coarse;
   }
 
   // Tries scales from 0.6 to 1.2 of the absmax one, of both signs where the
@@ -156,8 +156,17 @@ class GroupRounder {
 // One row, group by group; the last may be shorter.
 class RowGroups {
  public:
-  RowGroups(const float* row, int64_t cols, int64_t group_size)
-      : row_(row), cols_(cols), group_size_(group_size) {}
+  RowGroups(int64_t cols, int64_t group_size, const Grid& grid)
+      : cols_(cols), group_size_(group_size), grid_(grid) {}
+
+  void SetRow(const float* row) {
+    row_ = row;
+    absmax_.clear();
+    for (int64_t g = 0; g < size(); ++g) {
+      absmax_.push_back(AbsMaxScale(weights(g), grid_).scale);
+    }
+  }
+
   int64_t size() const { return DivideUp(cols_, group_size_); }
   int64_t begin(int64_t g) const { return g * group_size_; }
   absl::Span<const float> weights(int64_t g) const {
@@ -165,24 +174,28 @@ class RowGroups {
     return absl::MakeConstSpan(row_ + begin(g),
                                static_cast<size_t>(end - begin(g)));
   }
+  // The scales that absmax gives, not yet rounded.
+  float absmax(int64_t g) const { return absmax_[static_cast<size_t>(g)]; }
+  float largest_absmax() const {
+    float largest = 0.0f;
+    for (const float scale : absmax_) {
+      largest = std::max(largest, std::abs(scale));
+    }
+    return largest;
+  }
 
  private:
-  const float* const row_;
   const int64_t cols_;
   const int64_t group_size_;
+  const Grid grid_;
+  const float* row_ = nullptr;
+  std::vector<float> absmax_;
 };
 
-// The unit of a row's scales, from the largest that absmax gives a group; 0 for
-// codecs that have none.
+// The unit of a row's scales; 0 for codecs that have none.
 float RowScale(Codec codec, const RowGroups& groups) {
   const auto row_scale = GetCodecInfo(codec).row_scale;
-  if (row_scale == nullptr) return 0.0f;
-  float largest = 0.0f;
-  for (int64_t g = 0; g < groups.size(); ++g) {
-    const GroupScale group = AbsMaxScale(groups.weights(g), GridOf(codec));
-    largest = std::max(largest, std::abs(group.scale));
-  }
-  return row_scale(largest);
+  return row_scale == nullptr ? 0.0f : row_scale(groups.largest_absmax());
 }
 
 absl::Status ScaleTooLarge(int64_t row, int64_t column, float scale) {
@@ -210,20 +223,22 @@ absl::StatusOr<QuantizeResult> QuantizeRoundToNearest(
   out.group_size = options.group_size == 0 ? weight.cols : options.group_size;
   out.codes.resize(static_cast<size_t>(out.rows * out.cols));
   out.scales.reserve(static_cast<size_t>(out.rows * out.num_groups()));
-  const bool asymmetric = GridOf(options.codec).has_zero_point;
+  const Grid grid = GridOf(options.codec);
+  RowGroups groups(out.cols, out.group_size, grid);
   for (int64_t row = 0; row < out.rows; ++row) {
-    const RowGroups groups(weight.row(row), out.cols, out.group_size);
+    groups.SetRow(weight.row(row));
     const GroupRounder rounder(options, RowScale(options.codec, groups));
     int8_t* codes = out.codes.data() + row * out.cols;
     for (int64_t g = 0; g < groups.size(); ++g) {
       const absl::Span<const float> weights = groups.weights(g);
-      const GroupScale group = rounder.Round(weights, codes + groups.begin(g));
+      const GroupScale group =
+          rounder.Round(weights, groups.absmax(g), codes + groups.begin(g));
       if (!std::isfinite(group.scale)) {
         return ScaleTooLarge(row, groups.begin(g), group.scale);
       }
       result.tiny_scales += TooSmall(options.codec, group.scale, weights);
       out.scales.push_back(group.scale);
-      if (asymmetric) {
+      if (grid.has_zero_point) {
         out.zero_points.push_back(static_cast<uint8_t>(group.zero_point));
       }
     }

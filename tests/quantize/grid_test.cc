@@ -119,24 +119,30 @@ TEST(SquaredErrorTest, SumsTheSquaresOfWhatIsLost) {
             0.25 * 0.25 + 0.5 * 0.5);
 }
 
-// Against the exact sum, on groups of any length.
-TEST(RoughErrorTest, IsTheSquaredErrorOfTheNearestCodes) {
+// Against the exact sums, on groups of any length.
+TEST(LosesLessTest, ComparesTheSquaredErrorsOfTheNearestCodes) {
   Random random(5);
   for (const Codec codec :
        {Codec::kInt8, Codec::kInt4Progressive, Codec::kInt4Asymmetric}) {
     const Grid grid = GridOf(codec);
     for (const size_t size : {1, 15, 16, 17, 32, 33, 64, 128}) {
-      std::vector<float> weights(size);
-      for (float& weight : weights) {
-        weight = static_cast<float>(random.NextDouble() - 0.5);
-      }
-      for (const float scale : {0.03f, -0.1f, 1e-4f}) {
-        const GroupScale group = {scale, grid.has_zero_point ? 6 : 0};
-        std::vector<int8_t> codes(size);
-        NearestCodes(weights, group, grid, codes.data());
-        const double exact = SquaredError(weights, group, codes.data());
-        EXPECT_NEAR(double{RoughError(weights, group, grid)}, exact,
-                    1e-5 * exact);
+      for (int trial = 0; trial < 50; ++trial) {
+        std::vector<float> weights(size);
+        for (float& weight : weights) {
+          weight = static_cast<float>(random.NextDouble() - 0.5);
+        }
+        GroupScale groups[2];
+        double errors[2];
+        for (const int i : {0, 1}) {
+          groups[i] = {static_cast<float>(0.2 * random.NextDouble() - 0.1),
+                       grid.has_zero_point ? 6 : 0};
+          std::vector<int8_t> codes(size);
+          NearestCodes(weights, groups[i], grid, codes.data());
+          errors[i] = SquaredError(weights, groups[i], codes.data());
+        }
+        if (std::abs(errors[0] - errors[1]) < 1e-4 * errors[0]) continue;
+        EXPECT_EQ(LosesLess(weights, groups[0], groups[1], grid),
+                  errors[0] < errors[1]);
       }
     }
   }
