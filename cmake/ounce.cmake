@@ -10,6 +10,9 @@ function(ounce_library folder)
   target_include_directories(ounce_${folder} PUBLIC ${PROJECT_SOURCE_DIR})
   target_compile_features(ounce_${folder} PUBLIC cxx_std_20)
   list(TRANSFORM OUNCE_USES_${folder} PREPEND ounce:: OUTPUT_VARIABLE uses)
+  # A product has the bits of its contract, an artifact those of its recipe, on
+  # every machine: the compiler must not make fused multiply-adds of its own.
+  target_compile_options(ounce_${folder} PRIVATE -ffp-contract=off)
   target_link_libraries(ounce_${folder}
     PUBLIC ${uses} absl::statusor absl::span absl::strings absl::flat_hash_map
     PRIVATE ounce_warnings ${arg_DEPS})

@@ -163,8 +163,8 @@ void WarnOfTinyScales(CompressReport* report) {
     if (tensor.tiny_scales == 0) continue;
     report->warnings.push_back(absl::StrCat(
         "tensor '", tensor.name, "': ", tensor.tiny_scales,
-        " group scales are below the smallest normal f16 and lose precision; "
-        "keep it in int8 or float if that matters"));
+        " groups are too small for their codec's scales and lose precision or "
+        "become 0; keep it in int8 or float if that matters"));
   }
 }
 

@@ -17,6 +17,9 @@
 namespace ounce {
 namespace {
 
+constexpr absl::string_view kCodecNames =
+    "float, int8, int4 or int4-progressive";
+
 absl::Status ErrorAt(const YAML::Mark& mark, absl::string_view message) {
   if (mark.is_null()) return absl::InvalidArgumentError(message);
   return absl::InvalidArgumentError(absl::StrCat(
@@ -108,10 +111,11 @@ absl::StatusOr<ScaleMethod> ParseScale(const Section& section) {
       absl::StrCat("scale \"", scale, "\"; expected absmax or least_squares"));
 }
 
-constexpr absl::string_view kCodecs = "float, int8, int4 or int4-progressive";
-
 absl::Status ParseInt4(const Section& section, bool progressive,
                        QuantizeOptions* options) {
+  if (progressive && section.Has("symmetric")) {
+    return section.Error("codec int4-progressive takes no \"symmetric\"");
+  }
   OUNCE_ASSIGN_OR_RETURN(
       options->group_size,
       section.Get<int64_t>("group_size", 32, "32, 64 or 128"));
@@ -120,9 +124,6 @@ absl::Status ParseInt4(const Section& section, bool progressive,
   options->codec = progressive ? Codec::kInt4Progressive
                    : symmetric ? Codec::kInt4
                                : Codec::kInt4Asymmetric;
-  if (progressive && section.Has("symmetric")) {
-    return section.Error("codec int4-progressive takes no \"symmetric\"");
-  }
   if (!PackedBytes(options->codec, 1, 1, options->group_size).ok()) {
     return section.Error(absl::StrCat("group_size ", options->group_size,
                                       "; expected 32, 64 or 128"));
@@ -138,12 +139,12 @@ absl::StatusOr<QuantizeRule> ParseQuantizeRule(const YAML::Node& node) {
   QuantizeRule rule;
   OUNCE_ASSIGN_OR_RETURN(rule.tensors, section.Patterns("tensors"));
   OUNCE_ASSIGN_OR_RETURN(const std::string codec,
-                         section.Get<std::string>("codec", "", kCodecs));
+                         section.Get<std::string>("codec", "", kCodecNames));
   const bool progressive = codec == "int4-progressive";
   const bool grouped = codec == "int4" || progressive;
   if (!grouped && codec != "int8" && codec != "float") {
     return section.Error(
-        absl::StrCat("codec \"", codec, "\"; expected ", kCodecs));
+        absl::StrCat("codec \"", codec, "\"; expected ", kCodecNames));
   }
   if (!grouped && (section.Has("group_size") || section.Has("symmetric"))) {
     return section.Error(absl::StrCat(

@@ -2,14 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/string_view.h"
 
 namespace ounce {
 namespace {
@@ -33,19 +28,6 @@ double ShortestSeconds(absl::FunctionRef<void()> run) {
 }
 
 }  // namespace
-
-std::string CpuName() {
-  std::ifstream info("/proc/cpuinfo");
-  std::string line;
-  while (std::getline(info, line)) {
-    const std::pair<absl::string_view, absl::string_view> entry =
-        absl::StrSplit(line, absl::MaxSplits(':', 1));
-    if (absl::StripAsciiWhitespace(entry.first) == "model name") {
-      return std::string(absl::StripAsciiWhitespace(entry.second));
-    }
-  }
-  return "unknown";
-}
 
 double MeasureReadBandwidth(KernelContext& context,
                             absl::Span<const absl::Span<const uint8_t>> parts) {

@@ -4,16 +4,12 @@
 #define OUNCE_KERNELS_MACHINE_LIMITS_H_
 
 #include <cstdint>
-#include <string>
 
 #include "absl/types/span.h"
 #include "core/packing/packed_matrix.h"
 #include "kernels/kernel_context.h"
 
 namespace ounce {
-
-// The model of the CPU as the system calls it, "unknown" where it does not say.
-std::string CpuName();
 
 // Bytes per second that the context's threads together read from `parts`, each
 // once per pass: the best pass of the best of several read loops.

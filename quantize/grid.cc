@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "core/check.h"
 #include "core/vectorize.h"
 
 namespace ounce {
@@ -57,20 +58,20 @@ OUNCE_VECTORIZE_PART void NearestCodesOfCount(const float* weights,
 // Sums are taken of this many values side by side.
 constexpr size_t kSums = 16;
 
-// The squared errors that one scale leaves, summed.  `errors` has room for
-// `count` rounded up to kSums.
+// The squared errors that one scale leaves, summed, in squares of the scale:
+// the weights' own may be out of range.  `errors` has room for `count` rounded
+// up to kSums.
 OUNCE_VECTORIZE_PART float RoughError(const float* weights, size_t count,
                                       GroupScale group, Grid grid,
                                       float* errors) {
   const auto low = static_cast<float>(grid.low - group.zero_point);
   const auto high = static_cast<float>(grid.high - group.zero_point);
   const float factor = 1.0f / group.scale;
-  const float scale = group.scale;
   for (size_t i = 0; i < count; ++i) {
-    float level = weights[i] * factor;
-    level = level < low ? low : level;
+    const float position = weights[i] * factor;
+    float level = position < low ? low : position;
     level = level > high ? high : level;
-    const float error = weights[i] - scale * RoundHalfEven(level);
+    const float error = position - RoundHalfEven(level);
     errors[i] = error * error;
   }
   size_t end = count;
@@ -92,14 +93,16 @@ OUNCE_VECTORIZE_PART bool LosesLessOfCount(const float* weights, size_t count,
                                            Grid grid) {
   float a_errors[kMaxCompared];
   float b_errors[kMaxCompared];
+  const float ratio = b.scale / a.scale;
   return RoughError(weights, count, a, grid, a_errors) <
-         RoughError(weights, count, b, grid, b_errors);
+         RoughError(weights, count, b, grid, b_errors) * (ratio * ratio);
 }
 
 }  // namespace
 
 OUNCE_VECTORIZE bool LosesLess(absl::Span<const float> weights, GroupScale a,
                                GroupScale b, const Grid& grid) {
+  OUNCE_DCHECK(weights.size() <= kMaxCompared);
   return weights.size() == kUsualGroup
              ? LosesLessOfCount(weights.data(), kUsualGroup, a, b, grid)
              : LosesLessOfCount(weights.data(), weights.size(), a, b, grid);

@@ -10,7 +10,7 @@
 namespace ounce {
 
 enum class ScaleMethod {
-  kAbsMax,        // The largest weight is met exactly.
+  kAbsMax,        // The largest weight is met, as nearly as scales allow.
   kLeastSquares,  // The squared error is least: large weights may be clipped.
 };
 
@@ -24,8 +24,9 @@ struct QuantizeOptions {
 
 struct QuantizeResult {
   QuantizedMatrix weight;
-  // f16 scales below the smallest normal number: they are stored with fewer
-  // bits, or as 0, which turns their group into zeros.
+  // Groups too small for their codec's scales: f16 scales below the smallest
+  // normal number, stored with fewer bits or as 0, and groups that became zeros
+  // beside the largest of their row.
   int64_t tiny_scales = 0;
 };
 

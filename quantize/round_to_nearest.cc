@@ -204,12 +204,19 @@ absl::Status ScaleTooLarge(int64_t row, int64_t column, float scale) {
       " is above the largest f16, 65504; keep this tensor in int8 or float"));
 }
 
-bool TooSmall(Codec codec, float scale, absl::Span<const float> weights) {
+// Whether `group` is too small for the scales of its codec: one of f16 that is
+// no normal number, or multiples of a unit of which one is still too much.
+bool TooSmall(Codec codec, float scale, absl::Span<const float> weights,
+              const int8_t* codes) {
   const CodecInfo& info = GetCodecInfo(codec);
-  const bool f16 = info.grouped && info.max_multiple == 0;
-  if (!f16 || std::abs(scale) >= kF16MinNormal) return false;
-  return std::any_of(weights.begin(), weights.end(),
-                     [](float weight) { return weight != 0.0f; });
+  if (!info.grouped) return false;
+  const auto is_zero = [](auto value) { return value == 0; };
+  if (info.max_multiple == 0) {
+    return std::abs(scale) < kF16MinNormal &&
+           !std::all_of(weights.begin(), weights.end(), is_zero);
+  }
+  return std::all_of(codes, codes + weights.size(), is_zero) &&
+         !std::all_of(weights.begin(), weights.end(), is_zero);
 }
 
 }  // namespace
@@ -231,12 +238,14 @@ absl::StatusOr<QuantizeResult> QuantizeRoundToNearest(
     int8_t* codes = out.codes.data() + row * out.cols;
     for (int64_t g = 0; g < groups.size(); ++g) {
       const absl::Span<const float> weights = groups.weights(g);
+      int8_t* group_codes = codes + groups.begin(g);
       const GroupScale group =
-          rounder.Round(weights, groups.absmax(g), codes + groups.begin(g));
+          rounder.Round(weights, groups.absmax(g), group_codes);
       if (!std::isfinite(group.scale)) {
         return ScaleTooLarge(row, groups.begin(g), group.scale);
       }
-      result.tiny_scales += TooSmall(options.codec, group.scale, weights);
+      result.tiny_scales +=
+          TooSmall(options.codec, group.scale, weights, group_codes);
       out.scales.push_back(group.scale);
       if (grid.has_zero_point) {
         out.zero_points.push_back(static_cast<uint8_t>(group.zero_point));

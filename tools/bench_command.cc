@@ -3,6 +3,8 @@
 #include <chrono>
 #include <iostream>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -166,6 +168,7 @@ absl::StatusOr<ExitCode> Run(const BenchArguments& arguments,
   BenchResult result;
   result.model = model.file.path;
   result.architecture = model.file.spec.architecture;
+  result.cpu = CpuName();
   result.isa = std::string(IsaName(engine.context->table().isa));
   result.kv = arguments.kv;
   result.sequences = arguments.sequences;

@@ -1,14 +1,28 @@
 #include "tools/bench_report.h"
 
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <utility>
+
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "core/annotate.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "core/packing/codec.h"
-#include "kernels/machine_limits.h"
 #include "tools/terminal.h"
 
 namespace ounce {
 namespace {
+
+// The most threads that were measured.
+const ThreadResult& MostThreads(const BenchResult& result) {
+  return *std::max_element(result.threads.begin(), result.threads.end(),
+                           [](const ThreadResult& a, const ThreadResult& b) {
+                             return a.limits.threads < b.limits.threads;
+                           });
+}
 
 // "pp512 @ 4096 x 4": 512 tokens of prompt after 4096, in four sequences.
 std::string TestName(const BenchResult& result, const BenchTest& test) {
@@ -100,7 +114,8 @@ std::string ResultTable(const BenchResult& result) {
           {TestName(result, test), absl::StrCat(row.limits.threads),
            FormatNumber(rate, 4), FormatNumber(test.run.slowest(), 4),
            FormatNumber(test.run.fastest(), 4), FormatNumber(1e3 / rate, 3),
-           FormatNumber(ReadGigabytes(test), 3), FormatNumber(GigaOps(test), 3),
+           test.generation ? FormatNumber(ReadGigabytes(test), 3) : "",
+           FormatNumber(GigaOps(test), 3),
            FormatNumber(
                static_cast<double>(test.run.tokens) / test.least_seconds(), 4),
            absl::StrFormat("%.0f %% of %s",
@@ -152,8 +167,21 @@ std::string OpsTable(const BenchResult& result, const MachineLimits& limits,
 
 }  // namespace
 
+std::string CpuName() {
+  std::ifstream info("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(info, line)) {
+    const std::pair<absl::string_view, absl::string_view> entry =
+        absl::StrSplit(line, absl::MaxSplits(':', 1));
+    if (absl::StripAsciiWhitespace(entry.first) == "model name") {
+      return std::string(absl::StripAsciiWhitespace(entry.second));
+    }
+  }
+  return "unknown";
+}
+
 Json BenchJson(const BenchResult& result, bool ops) {
-  const MachineLimits& limits = result.threads.back().limits;
+  const MachineLimits& limits = MostThreads(result).limits;
   Json::Array results;
   for (const ThreadResult& row : result.threads) {
     for (const BenchTest& test : row.tests) {
@@ -162,7 +190,7 @@ Json BenchJson(const BenchResult& result, bool ops) {
   }
   return Json::Of(
       {{"model", result.model},
-       {"machine", Json::Of({{"cpu", CpuName()},
+       {"machine", Json::Of({{"cpu", result.cpu},
                              {"isa", result.isa},
                              {"threads", limits.threads},
                              {"read_gb_s", 1e-9 * limits.read_bytes_per_s},
@@ -181,7 +209,7 @@ std::string BenchText(const BenchResult& result, bool ops) {
   std::string text =
       absl::StrFormat("%s: %s, %s of weights read per token; %s, %s, kv %s\n",
                       result.model, result.architecture, FormatBytes(bytes),
-                      CpuName(), result.isa, result.kv);
+                      result.cpu, result.isa, result.kv);
   absl::StrAppend(&text, ResultTable(result));
   for (const ThreadResult& row : result.threads) {
     absl::StrAppend(&text, LimitsText(row.limits));

@@ -55,6 +55,7 @@ struct ThreadResult {
 struct BenchResult {
   std::string model;
   std::string architecture;
+  std::string cpu;
   std::string isa;
   std::string kv;
   int64_t sequences = 1;
@@ -66,6 +67,9 @@ struct BenchResult {
   int64_t peak_rss_bytes = 0;
   std::vector<ThreadResult> threads;
 };
+
+// The model of the CPU as the system calls it, "unknown" where it does not say.
+std::string CpuName();
 
 // `ops`: also the time of each op.
 Json BenchJson(const BenchResult& result, bool ops);

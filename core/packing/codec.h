@@ -31,9 +31,10 @@ struct CodecInfo {
   // matrix: `out` is where the first row's block starts and
   // packed_bytes(rows, cols, group_size) long.  Null for float codecs.
   void (*pack)(const QuantizedMatrix& matrix, uint8_t* out);
-  // The scale that will be stored in place of `scale`.  Called before codes are
-  // chosen, so that they fit it.  `row_scale` is the row's unit, of no meaning
-  // to codecs without one.  Null for float codecs.
+  // The scale that will be stored in place of `scale`, to be asked before codes
+  // are chosen, so that they fit it.  `row_scale` is the row's unit, of no
+  // meaning to codecs without one; of a codec with one, the nearest of its
+  // multiples, beside which others may be tried.  Null for float codecs.
   float (*round_scale)(float scale, float row_scale);
   // Codecs whose group scales are multiples -n..n of a unit that their row
   // stores: n, and the unit of a row whose largest group scale has the

@@ -34,7 +34,6 @@ struct Int4BlockLayout {
   int64_t scales_offset;
   int64_t zero_points_offset;
   int64_t block_bytes;
-  bool symmetric;
 };
 
 inline Int4BlockLayout GetInt4BlockLayout(int64_t cols, int64_t group_size,
@@ -49,7 +48,6 @@ inline Int4BlockLayout GetInt4BlockLayout(int64_t cols, int64_t group_size,
       symmetric ? 0 : layout.num_groups * (kRowBlock / 2);
   layout.block_bytes =
       RoundUp(layout.zero_points_offset + zero_points_bytes, 64);
-  layout.symmetric = symmetric;
   return layout;
 }
 

@@ -233,8 +233,11 @@ float Int4ProgressiveRowScale(float largest) {
   constexpr uint32_t kSpareBits = 0xF;
   const float exact = std::max(largest / float{kInt4ProgressiveMaxScale},
                                std::numeric_limits<float>::min());
-  return std::bit_cast<float>((std::bit_cast<uint32_t>(exact) + kSpareBits) &
-                              ~kSpareBits);
+  const float unit = std::bit_cast<float>(
+      (std::bit_cast<uint32_t>(exact) + kSpareBits) & ~kSpareBits);
+  // 8 * 15 of which are still finite.
+  constexpr float kMost = 0x1.1111p121f;
+  return std::min(unit, kMost);
 }
 
 float RoundInt4ProgressiveScale(float scale, float row_scale) {

@@ -13,8 +13,8 @@
 // groups of 32, 4.125 of 64.
 // weight = row_scale * (group_scale * (code - 8)).  What is in parentheses is
 // within -120..120: an int8 weight with one scale per row, which integer sums
-// never leave.  A file may hold other group scales; products with them are
-// some numbers, not the same everywhere.
+// never leave.  A file may hold other group scales, or padding that is not 0;
+// products with them are some numbers, not the same everywhere.
 #ifndef OUNCE_CORE_PACKING_INT4_PROGRESSIVE_H_
 #define OUNCE_CORE_PACKING_INT4_PROGRESSIVE_H_
 

@@ -57,8 +57,12 @@ void CopyTokens(const QuantizedRows& x, int64_t begin, int64_t end,
 void ScaleSums(const Int8Rows& weights, float x_scale, int64_t rows,
                const int32_t* sums, float* out) {
   for (int64_t r = 0; r < rows; ++r) {
-    const int32_t isum = sums[r] - kUnsignedOffset * weights.row_sums[r];
-    out[r] = (x_scale * weights.scales[r]) * static_cast<float>(isum);
+    // Unsigned: what a hostile file's weights overflow wraps around.
+    const uint32_t isum =
+        static_cast<uint32_t>(sums[r]) -
+        uint32_t{kUnsignedOffset} * static_cast<uint32_t>(weights.row_sums[r]);
+    out[r] = (x_scale * weights.scales[r]) *
+             static_cast<float>(static_cast<int32_t>(isum));
   }
 }
 

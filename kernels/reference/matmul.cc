@@ -14,12 +14,6 @@
 namespace ounce::reference {
 namespace {
 
-// The code of column `c` of a row of a block of either int4 layout.
-int32_t Int4Code(const uint8_t* block, int64_t lane, int64_t c) {
-  const uint8_t byte = block[c / 8 * 64 + lane * 4 + c % 4];
-  return c % 8 < 4 ? byte & 0xF : byte >> 4;
-}
-
 // One row of an int4 matrix, read element by element.
 class Int4Row {
  public:
@@ -29,7 +23,7 @@ class Int4Row {
         block_(w.data + row / kRowBlock * layout_.block_bytes),
         lane_(row % kRowBlock) {}
 
-  int32_t Code(int64_t c) const { return Int4Code(block_, lane_, c); }
+  int32_t Code(int64_t c) const { return Int4CodeAt(block_, c, lane_); }
   float Scale(int64_t group) const {
     uint16_t bits;
     std::memcpy(
@@ -148,8 +142,10 @@ void MatMulInt4Progressive(const MatMulInput& x, const PackedMatrix& w,
       for (int64_t c = 0; c < w.cols; ++c) {
         const auto group_scale =
             static_cast<int8_t>(group_scales[c / w.group_size * kRowBlock]);
-        const int32_t product = group_scale * (Int4Code(block, lane, c) - 8) *
-                                q.codes[t * q.stride + c];
+        const int32_t product =
+            group_scale *
+            (Int4CodeAt(block, c, lane) - kInt4SymmetricZeroPoint) *
+            q.codes[t * q.stride + c];
         isum += static_cast<uint32_t>(product);
       }
       out.at(t, r) = (q.scales[t] * row_scale) *

@@ -52,6 +52,9 @@ template <bool kSymmetric, bool kOneSpan>
 struct Int4Product {
   using Layout = Int4BlockLayout;
   using Sum = FloatVec;
+  static Layout LayoutOf(const PackedMatrix& w) {
+    return GetInt4BlockLayout(w.cols, w.group_size, kSymmetric);
+  }
   static HWY_INLINE Sum ZeroSum() { return hn::Zero(FloatTag()); }
   template <Isa kIsa>
   static constexpr int MaxTokens() {
@@ -65,14 +68,14 @@ struct Int4Product {
   template <Isa kIsa, CodeForm kForm, int kTokens, int kParts>
   static HWY_INLINE void AddSpans(const Blocks& blocks, int first_part,
                                   const SpanRange& spans,
-                                  const QuantizedRows& x, int64_t token,
+                                  const TileTokens& tokens,
                                   Sum (&sums)[kTokens][kParts]) {
     const FloatTag df;
     const int8_t* codes[kTokens];
     const int32_t* span_sums[kTokens];
     for (int t = 0; t < kTokens; ++t) {
-      codes[t] = x.codes + (token + t) * x.stride;
-      span_sums[t] = x.sums + (token + t) * (x.stride / kSumCols);
+      codes[t] = tokens.codes(t);
+      span_sums[t] = tokens.sums(t);
     }
     const int64_t group_spans = kOneSpan ? 1 : blocks.group_size / kSumCols;
     SpanRange group = spans;
@@ -149,13 +152,11 @@ template <Isa kIsa, Codec kCodec>
 void MatMulInt4(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
                 int64_t row_end, MatrixView<float> out) {
   constexpr bool kSymmetric = kCodec == Codec::kInt4;
-  const Int4BlockLayout layout =
-      GetInt4BlockLayout(w.cols, w.group_size, kSymmetric);
   const auto multiply =
       w.group_size == kSumCols
           ? MultiplyBlocks<kIsa, Int4Product<kSymmetric, true>>
           : MultiplyBlocks<kIsa, Int4Product<kSymmetric, false>>;
-  multiply(layout, x, w, row_begin, row_end, out);
+  multiply(x, w, row_begin, row_end, out);
 }
 
 template <Codec kCodec>

@@ -33,6 +33,9 @@ HWY_INLINE IntVec LoadGroupScales(const Blocks& blocks, int64_t g, int part) {
 struct Int4ProgressiveProduct {
   using Layout = Int4ProgressiveBlockLayout;
   using Sum = IntVec;
+  static Layout LayoutOf(const PackedMatrix& w) {
+    return GetInt4ProgressiveBlockLayout(w.cols, w.group_size);
+  }
   static HWY_INLINE Sum ZeroSum() { return hn::Zero(IntTag()); }
   template <Isa kIsa>
   static constexpr int MaxTokens() {
@@ -49,13 +52,13 @@ struct Int4ProgressiveProduct {
   template <Isa kIsa, CodeForm kForm, int kTokens, int kParts>
   static HWY_INLINE void AddSpans(const Blocks& blocks, int first_part,
                                   const SpanRange& spans,
-                                  const QuantizedRows& x, int64_t token,
+                                  const TileTokens& tokens,
                                   Sum (&sums)[kTokens][kParts]) {
     const int8_t* codes[kTokens];
     const int32_t* span_sums[kTokens];
     for (int t = 0; t < kTokens; ++t) {
-      codes[t] = x.codes + (token + t) * x.stride;
-      span_sums[t] = x.sums + (token + t) * (x.stride / kSumCols);
+      codes[t] = tokens.codes(t);
+      span_sums[t] = tokens.sums(t);
     }
     const int64_t block_bytes = blocks.layout->block_bytes;
     // Group sizes are 32, 64 and 128: one, two and four spans.
@@ -92,22 +95,13 @@ struct Int4ProgressiveProduct {
   }
 };
 
-template <Isa kIsa>
-void MatMulInt4Progressive(const MatMulInput& x, const PackedMatrix& w,
-                           int64_t row_begin, int64_t row_end,
-                           MatrixView<float> out) {
-  const Int4ProgressiveBlockLayout layout =
-      GetInt4ProgressiveBlockLayout(w.cols, w.group_size);
-  MultiplyBlocks<kIsa, Int4ProgressiveProduct>(layout, x, w, row_begin, row_end,
-                                               out);
-}
-
 }  // namespace
 
 void EnterInt4ProgressiveProduct(KernelTable* table) {
   table->matmul[static_cast<size_t>(Codec::kInt4Progressive)] =
-      table->isa == kBaseIsa ? MatMulInt4Progressive<kBaseIsa>
-                             : MatMulInt4Progressive<kExtendedIsa>;
+      table->isa == kBaseIsa
+          ? MultiplyBlocks<kBaseIsa, Int4ProgressiveProduct>
+          : MultiplyBlocks<kExtendedIsa, Int4ProgressiveProduct>;
 }
 
 }  // namespace ounce::HWY_NAMESPACE

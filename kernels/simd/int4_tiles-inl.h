@@ -22,8 +22,8 @@ namespace ounce::HWY_NAMESPACE {
 
 // The codes of kSumCols columns of one row block.
 inline constexpr int64_t kSpanBytes = kSumCols / 2 * kRowBlock;
-// Tokens that pass over all row blocks of a call before the next ones do: their
-// codes stay in the second-level cache.  A multiple of every tile's tokens.
+// Tokens that pass over all row blocks of a call before the next ones do, so
+// that their codes are near.  A multiple of every tile's tokens.
 inline constexpr int64_t kTokenChunk = 120;
 // With more tokens the products take longer than the weights.
 inline constexpr int64_t kMaxPrefetchTokens = 16;
@@ -139,16 +139,29 @@ struct SpanRange {
   bool prefetch;
 };
 
+// Some tokens of the activations, from the first on.
+struct TileTokens {
+  const QuantizedRows& x;
+  int64_t first;
+
+  const int8_t* codes(int t) const { return x.codes + (first + t) * x.stride; }
+  const int32_t* sums(int t) const {
+    return x.sums + (first + t) * (x.stride / kSumCols);
+  }
+  float scale(int t) const { return x.scales[first + t]; }
+};
+
 // A product of one codec, `Product`, has
-//   Layout  of a row block
+//   Layout, LayoutOf(const PackedMatrix& w)
+//           of a row block
 //   Sum, ZeroSum()
 //           vectors in which the products of rows and a token are summed
 //   template <Isa> static constexpr int MaxTokens(), MaxSums();
 //           of a tile
 //   template <Isa, CodeForm, int kTokens, int kParts>
 //   static void AddSpans(const Int4Blocks<Layout>& blocks, int first_part,
-//                        const SpanRange& spans, const QuantizedRows& x,
-//                        int64_t token, Sum (&sums)[kTokens][kParts]);
+//                        const SpanRange& spans, const TileTokens& tokens,
+//                        Sum (&sums)[kTokens][kParts]);
 //           adds the products of kTokens tokens by the rows of kParts parts
 //   static FloatVec Finish(const Int4Blocks<Layout>& blocks, int part, Sum sum,
 //                          float x_scale);
@@ -156,16 +169,16 @@ struct SpanRange {
 
 template <class Product, int kTokens, int kParts>
 HWY_INLINE void StoreTile(const Int4Blocks<typename Product::Layout>& blocks,
-                          int first_part, const QuantizedRows& x, int64_t token,
+                          int first_part, const TileTokens& tokens,
                           const typename Product::Sum (&sums)[kTokens][kParts],
                           MatrixView<float> out) {
   for (int p = 0; p < kParts; ++p) {
     const int part = first_part + p;
     const int64_t lane = part * kLanes;
     for (int t = 0; t < kTokens; ++t) {
-      StoreRows(Product::Finish(blocks, part, sums[t][p], x.scales[token + t]),
+      StoreRows(Product::Finish(blocks, part, sums[t][p], tokens.scale(t)),
                 blocks.rows_left - lane,
-                out.row(token + t) + blocks.row + lane);
+                out.row(tokens.first + t) + blocks.row + lane);
     }
   }
 }
@@ -191,8 +204,8 @@ struct PackedTiles {
         for (auto& sum : row) sum = Product::ZeroSum();
       }
       Product::template AddSpans<kIsa, CodeForm::kPacked>(
-          blocks, first_part, spans, x, token, sums);
-      StoreTile<Product>(blocks, first_part, x, token, sums, out);
+          blocks, first_part, spans, {x, token}, sums);
+      StoreTile<Product>(blocks, first_part, {x, token}, sums, out);
     }
   }
 };
@@ -231,9 +244,9 @@ struct PanelTiles {
         }
       }
       Product::template AddSpans<kIsa, CodeForm::kUnpacked>(
-          blocks, first_part, part_spans, x, token, sums);
+          blocks, first_part, part_spans, {x, token}, sums);
       if (last) {
-        StoreTile<Product>(blocks, first_part, x, token, sums, out);
+        StoreTile<Product>(blocks, first_part, {x, token}, sums, out);
         continue;
       }
       for (int t = 0; t < kTokens; ++t) {
@@ -282,7 +295,7 @@ void MultiplyPanels(const Int4Blocks<typename Product::Layout>& blocks,
                     const QuantizedRows& x, int64_t begin, int64_t end,
                     MatrixView<float> out) {
   // With its tokens' codes a panel stays in the first-level cache.
-  constexpr int64_t kPanelSpans = 64;
+  constexpr int64_t kPanelSpans = 32;
   alignas(64) uint8_t panel[kPanelSpans * kSumCols * kRowBlock];
   typename Product::Sum carried[kTokenChunk * kBlockParts];
   const int64_t num_spans = blocks.layout->padded_cols / kSumCols;
@@ -305,9 +318,9 @@ void MultiplyPanels(const Int4Blocks<typename Product::Layout>& blocks,
 
 // A MatMulKernel's work with the codec of `Product`.
 template <Isa kIsa, class Product>
-void MultiplyBlocks(const typename Product::Layout& layout,
-                    const MatMulInput& x, const PackedMatrix& w,
+void MultiplyBlocks(const MatMulInput& x, const PackedMatrix& w,
                     int64_t row_begin, int64_t row_end, MatrixView<float> out) {
+  const typename Product::Layout layout = Product::LayoutOf(w);
   const QuantizedRows& rows = x.quantized;
   for (int64_t begin = 0; begin < rows.tokens; begin += kTokenChunk) {
     const int64_t end = std::min(rows.tokens, begin + kTokenChunk);

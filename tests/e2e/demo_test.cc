@@ -47,7 +47,7 @@ class DemoTest : public testing::Test {
 
   // Compresses with `recipe`, verifies, and returns the report.
   Json Verify(const std::string& recipe) {
-    const std::string artifact = temp_.Path(recipe + ".oz");
+    const std::string artifact = temp_.Path("verified.oz");
     const ProgramResult compress = RunOunce(
         {"compress", Demo("model"), "-o", artifact, "--recipe", recipe});
     EXPECT_EQ(compress.exit_code, 0) << compress.err;
@@ -109,10 +109,24 @@ TEST_F(DemoTest, Int8LosesWhatSimulationSaysAndKeepsItsAccuracy) {
   EXPECT_TRUE((low <= 0 && 0 <= high) || low > -0.01) << low << " " << high;
 }
 
+// The simulation has a scale of f16 per group.
 TEST_F(DemoTest, Int4LosesWhatSimulationSays) {
-  const Json report = Verify("int4");
+  const std::string recipe = temp_.Path("f16_scales");
+  temp_.Write("f16_scales",
+              "quantize:\n"
+              "  - {tensors: [model.embed_tokens.weight, lm_head.weight], "
+              "codec: int8}\n"
+              "  - {tensors: '*', codec: int4}\n");
+  const Json report = Verify(recipe);
   ExpectFloatSideMatches(report);
   ExpectLossOf(report, "int4 g32");
+}
+
+// Integer group scales are the default as long as they lose hardly more.
+TEST_F(DemoTest, DefaultInt4LosesNoMoreThanATenthMore) {
+  const Json report = Verify("int4");
+  const double simulated = Number(reference_, {"simulated", "int4 g32", "kl"});
+  EXPECT_LE(Number(report, {"kl", "value"}), 1.1 * simulated);
 }
 
 TEST_F(DemoTest, FloatRecipeLosesNothing) {

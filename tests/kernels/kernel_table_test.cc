@@ -93,6 +93,49 @@ TEST_P(ProductTest, Int4ProgressiveHasTheReferenceBits) {
   }
 }
 
+// More tokens than are taken at a time, and columns that end within a panel.
+TEST_P(ProductTest, ManyTokensAndPanelsHaveTheReferenceBits) {
+  RandomData random;
+  for (const Codec codec : {Codec::kInt8, Codec::kInt4, Codec::kInt4Asymmetric,
+                            Codec::kInt4Progressive}) {
+    const int low = codec == Codec::kInt4Asymmetric ? 0 : -8;
+    for (const int64_t cols : {65, 1056, 2112}) {
+      for (const int64_t tokens : {16, 121, 143}) {
+        const Activations x(
+            tokens, cols, [&] { return random.Int(-127, 127); }, random);
+        StoredMatrix w(codec, 18, cols, GetCodecInfo(codec).grouped ? 64 : 0);
+        FillQuantized(random, low, low + 15, &w);
+        ExpectSameBits(x.rows(), w.view());
+      }
+    }
+  }
+}
+
+// The largest sums there are, with one token and with tiles and panels of many.
+TEST_P(ProductTest, LargestGroupScalesDoNotSaturate) {
+  constexpr int64_t kCols = 1120;
+  RandomData random;
+  for (const int code : {-8, 7}) {
+    QuantizedMatrix matrix = {16, kCols, 32, {}, {}, {}};
+    matrix.codes.assign(16 * kCols, static_cast<int8_t>(code));
+    for (int64_t i = 0; i < 16 * matrix.num_groups(); ++i) {
+      // One group of each row makes 0.25 the unit.
+      const float multiple = i % matrix.num_groups() == 0 ? 1.0f : 15.0f;
+      matrix.scales.push_back(i % 2 == 0 ? 0.25f * multiple
+                                         : -0.25f * multiple);
+    }
+    StoredMatrix w(Codec::kInt4Progressive, 16, kCols, 32);
+    GetCodecInfo(Codec::kInt4Progressive).pack(matrix, w.bytes());
+    for (const int64_t tokens : {1, 5, 18}) {
+      for (const int x_code : {-127, 127}) {
+        const Activations x(
+            tokens, kCols, [&] { return x_code; }, random);
+        ExpectSameBits(x.rows(), w.view());
+      }
+    }
+  }
+}
+
 // Where 16-bit sums of pairs would saturate: 127 * 127 * 2 = 32258 still fits,
 // two of those do not; neither do ten times 15 * 127 * 2.  No weight of ours is
 // -128, but a file may hold one.

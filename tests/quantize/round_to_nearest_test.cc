@@ -102,13 +102,31 @@ TEST(RoundToNearestTest, ProgressiveRowsOfZerosAndOfTheTiniestWeights) {
   const QuantizedMatrix zeros = Codes(std::vector<float>(40, 0.0f), options);
   EXPECT_THAT(zeros.scales, Each(0.0f));
   EXPECT_THAT(zeros.codes, Each(0));
-  for (const float tiny : {1e-45f, 1e-38f, 3e38f}) {
-    const QuantizedMatrix result = Codes(std::vector<float>(40, tiny), options);
-    for (const float weight : Restore(result)) {
-      EXPECT_TRUE(std::isfinite(weight));
-      // Below the smallest unit there is nothing between 0 and it.
-      EXPECT_NEAR(weight, tiny, std::max(tiny * 0.07f, 1.2e-38f));
+  // The smallest unit is the smallest normal number.
+  constexpr float kLeast = std::numeric_limits<float>::min();
+  EXPECT_THAT(Restore(Codes(std::vector<float>(40, 1e-45f), options)),
+              Each(0.0f));
+  EXPECT_THAT(Restore(Codes(std::vector<float>(40, 1e-38f), options)),
+              Each(kLeast));
+  for (const float weight :
+       {1e-30f, 3e38f, std::numeric_limits<float>::max()}) {
+    for (const float sign : {-1.0f, 1.0f}) {
+      const std::vector<float> row(40, sign * weight);
+      EXPECT_THAT(Restore(Codes(row, options)),
+                  Each(::testing::FloatNear(sign * weight, 2e-6f * weight)));
     }
+  }
+}
+
+TEST(RoundToNearestTest, ProgressiveTakesTheBetterMultipleAtAnyMagnitude) {
+  // As above; the squares of these are no floats.
+  for (const float size : {1e-26f, 1e30f}) {
+    std::vector<float> row(64, 2.0f * size);
+    row[0] = -120.0f * size;
+    row[32] = -20.0f * size;
+    const QuantizedMatrix result =
+        Codes(row, {Codec::kInt4Progressive, 32, ScaleMethod::kAbsMax});
+    EXPECT_NEAR(result.scales[1] / result.scales[0], 2.0f / 15.0f, 1e-6f);
   }
 }
 
@@ -301,6 +319,18 @@ TEST(RoundToNearestTest, CountsScalesBelowTheSmallestNormalF16) {
   EXPECT_EQ(result.weight.codes[64], 0);
   ASSERT_OK_AND_ASSIGN(const QuantizeResult int8, Quantize(weight, kInt8));
   EXPECT_EQ(int8.tiny_scales, 0);  // Its scales are f32.
+}
+
+TEST(RoundToNearestTest, CountsGroupsThatAreLostBesideTheRowsLargest) {
+  // A unit of 1, half of which rounds to 0; the third group is empty.
+  std::vector<float> row(96, 0.0f);
+  row[0] = -120.0f;
+  row[40] = 0.4f;
+  ASSERT_OK_AND_ASSIGN(
+      const QuantizeResult result,
+      Quantize(Matrix(1, 96, row),
+               {Codec::kInt4Progressive, 32, ScaleMethod::kAbsMax}));
+  EXPECT_EQ(result.tiny_scales, 1);
 }
 
 }  // namespace
