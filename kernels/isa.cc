@@ -36,6 +36,8 @@ absl::string_view IsaName(Isa isa) {
       return "avx-vnni";
     case Isa::kAvx512Vnni:
       return "avx512-vnni";
+    case Isa::kAvx512Amx:
+      return "avx512-amx";
   }
   return "unknown";
 }
@@ -43,7 +45,7 @@ absl::string_view IsaName(Isa isa) {
 std::vector<Isa> CompiledIsas() {
   std::vector<Isa> isas = {Isa::kReference};
   for (const Isa isa : {Isa::kNeon, Isa::kNeonDot, Isa::kAvx2, Isa::kAvxVnni,
-                        Isa::kAvx512Vnni}) {
+                        Isa::kAvx512Vnni, Isa::kAvx512Amx}) {
     if (SimdTableIsCompiled(isa)) isas.push_back(isa);
   }
   return isas;

@@ -44,11 +44,14 @@ class KernelContext {
   void Run(int64_t num_tasks, int64_t cost_bytes,
            absl::FunctionRef<void(int64_t task, int worker)> body);
   WorkerScratch& scratch() { return scratch_; }
+  // Scratch memory that an op's tasks share; otherwise as WorkerScratch's.
+  float* SharedFloats(int64_t count) { return shared_.Floats(0, count); }
 
  private:
   const KernelTable& table_;
   ThreadPool* const pool_;
   WorkerScratch scratch_;
+  WorkerScratch shared_{1};
 };
 
 }  // namespace ounce

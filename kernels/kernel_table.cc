@@ -28,6 +28,8 @@ const KernelTable& GetKernelTable(Isa isa) {
       return SimdTable<Isa::kAvxVnni>();
     case Isa::kAvx512Vnni:
       return SimdTable<Isa::kAvx512Vnni>();
+    case Isa::kAvx512Amx:
+      return SimdTable<Isa::kAvx512Amx>();
   }
   static const KernelTable table = reference::MakeTable();
   return table;

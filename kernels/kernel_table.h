@@ -44,6 +44,21 @@ struct QuantizedRows {
   int64_t tokens = 0;
   int64_t cols = 0;
   int64_t stride = 0;  // `cols` rounded up to a multiple of 64.
+  // codes + 128, [tokens rounded up to kPanelTokens, stride]: for Int8Panels
+  // alone, null elsewhere.
+  const uint8_t* unsigned_codes = nullptr;
+};
+
+// What tokens and rows of products with Int8Panels are rounded up to.
+inline constexpr int64_t kPanelTokens = 16;
+inline constexpr int64_t kPanelRows = 64;
+
+// Weight rows unpacked for products of many tokens, filled up with zeros to
+// whole panels: weight[r, c] = scales[r] * code[r, c].
+struct Int8Panels {
+  int8_t* codes = nullptr;     // [rows / 64][stride / 4][64 rows][4 columns]
+  float* scales = nullptr;     // [rows]
+  int32_t* offsets = nullptr;  // [rows]: 128 times the sum of a row's codes.
 };
 
 // The input of a product in both forms; a quantised codec reads `quantized`, a
@@ -92,7 +107,8 @@ struct AttentionTile {
 };
 
 inline int64_t AttentionScratch(int64_t head_dim) {
-  return kMaxAttentionRows * (kAttentionKeys + RoundUp(head_dim, kKeyBlock));
+  return kMaxAttentionRows *
+         (kAttentionKeys + RoundUp(head_dim, kKeyBlock) + head_dim);
 }
 
 inline constexpr int kNumReadLoops = 3;
@@ -102,6 +118,22 @@ struct KernelTable {
 
   // By Codec.
   std::array<MatMulKernel, kNumCodecs> matmul = {};
+
+  // Unpacks the rows [row_begin, row_end) of a matrix, of which row_begin is a
+  // multiple of kRowBlock; by Codec.  Null unless the codec's weights are
+  // exactly int8 times a float per row and oneDNN has a product for them on
+  // this instruction set; so are the next two.
+  std::array<void (*)(const PackedMatrix& w, int64_t row_begin, int64_t row_end,
+                      const Int8Panels& out),
+             kNumCodecs>
+      unpack_panels = {};
+  // out = codes + 128, `size` of them.
+  void (*make_unsigned)(const int8_t* codes, int64_t size,
+                        uint8_t* out) = nullptr;
+  // One token's values for `rows` rows from the sums of its unsigned codes:
+  // out[r] = (x_scale * scales[r]) * float(sums[r] - offsets[r]).
+  void (*scale_sums)(const int32_t* sums, const Int8Panels& panels,
+                     float x_scale, int64_t rows, float* out) = nullptr;
 
   // Quantises one token; `codes` has `stride` bytes, `sums` stride / kSumCols
   // entries.  Same bits on every instruction set.  The input must be finite.

@@ -9,14 +9,17 @@
 #include "kernels/onednn/float_panel.h"
 #include "kernels/onednn/int8_panel.h"
 #include "kernels/pointwise.h"
+#include "kernels/row_tasks.h"
 
 namespace ounce {
 namespace {
 
 // Rows of one task.  Quantised products and those of few tokens have the same
-// bits however they are cut; oneDNN's have not, so their panels are fixed.
-constexpr int64_t kKernelRows = 64;
-constexpr int64_t kPanelRows = 128;
+// bits however they are cut; oneDNN's of floats have not, so their panels are
+// fixed.
+constexpr int64_t kKernelTaskRows = 64;
+constexpr int64_t kPanelTaskRows = 128;
+static_assert(kPanelTaskRows % kPanelRows == 0);
 
 // From this many tokens on oneDNN is faster than our float kernel, which reads
 // the weights once per four tokens.
@@ -35,17 +38,18 @@ Engine ChooseEngine(const KernelTable& table, Codec codec, int64_t tokens) {
                ? Engine::kFloatPanels
                : Engine::kKernel;
   }
-  if (info.unpack_int8 != nullptr && table.isa == Isa::kAvx512Vnni &&
+  if (table.unpack_panels[static_cast<size_t>(codec)] != nullptr &&
       tokens >= kMinInt8PanelTokens && OneDnnHasVnni()) {
     return Engine::kInt8Panels;
   }
   return Engine::kKernel;
 }
 
-bool MultiplyPanel(Engine engine, const MatMulInput& x, const PackedMatrix& w,
-                   int64_t row_begin, int64_t row_end, WorkerScratch& scratch,
+bool MultiplyPanel(Engine engine, KernelContext& context, const MatMulInput& x,
+                   const PackedMatrix& w, int64_t row_begin, int64_t row_end,
                    int worker, MatrixView<float> out) {
   const int64_t rows = row_end - row_begin;
+  WorkerScratch& scratch = context.scratch();
   switch (engine) {
     case Engine::kKernel:
       return false;
@@ -55,7 +59,7 @@ bool MultiplyPanel(Engine engine, const MatMulInput& x, const PackedMatrix& w,
           scratch.Floats(worker, FloatPanelScratch(w, rows)), out);
     case Engine::kInt8Panels:
       return MultiplyInt8Panel(
-          x.quantized, w, row_begin, row_end,
+          context.table(), x.quantized, w, row_begin, row_end,
           scratch.Floats(worker, Int8PanelScratch(w, rows)), out);
   }
   return false;
@@ -72,7 +76,32 @@ void AddBias(const float* bias, int64_t row_begin, int64_t row_end,
 int64_t TaskRows(const KernelTable& table, const Projection& projection) {
   const Engine engine =
       ChooseEngine(table, projection.weight->codec, projection.out.rows);
-  return engine == Engine::kKernel ? kKernelRows : kPanelRows;
+  return engine == Engine::kKernel ? kKernelTaskRows : kPanelTaskRows;
+}
+
+// `x` with the unsigned codes that int8 panels take, if any projection is a
+// product of such.
+MatMulInput PrepareInput(KernelContext& context, const MatMulInput& x,
+                         absl::Span<const Projection> projections) {
+  const KernelTable& table = context.table();
+  QuantizedRows rows = x.quantized;
+  if (std::none_of(projections.begin(), projections.end(),
+                   [&](const Projection& projection) {
+                     return ChooseEngine(table, projection.weight->codec,
+                                         rows.tokens) == Engine::kInt8Panels;
+                   })) {
+    return x;
+  }
+  const int64_t size = RoundUp(rows.tokens, kPanelTokens) * rows.stride;
+  auto* codes = reinterpret_cast<uint8_t*>(
+      context.SharedFloats(DivideUp(size, int64_t{sizeof(float)})));
+  ForEachRow(context.pool(), rows.tokens, rows.stride, [&](int64_t token) {
+    table.make_unsigned(rows.codes + token * rows.stride, rows.stride,
+                        codes + token * rows.stride);
+  });
+  // Tokens beyond the last are multiplied too; nobody reads what they give.
+  rows.unsigned_codes = codes;
+  return {x.dense, rows};
 }
 
 int64_t NumTasks(const KernelTable& table, const Projection& projection) {
@@ -99,8 +128,8 @@ RowRange RunTask(KernelContext& context, const MatMulInput& x,
   const RowRange rows = {task * task_rows,
                          std::min(w.rows, (task + 1) * task_rows)};
   const Engine engine = ChooseEngine(table, w.codec, projection.out.rows);
-  if (!MultiplyPanel(engine, x, w, rows.begin, rows.end, context.scratch(),
-                     worker, projection.out)) {
+  if (!MultiplyPanel(engine, context, x, w, rows.begin, rows.end, worker,
+                     projection.out)) {
     table.matmul[static_cast<size_t>(w.codec)](x, w, rows.begin, rows.end,
                                                projection.out);
   }
@@ -112,8 +141,9 @@ RowRange RunTask(KernelContext& context, const MatMulInput& x,
 
 }  // namespace
 
-void Linear(KernelContext& context, const MatMulInput& x,
+void Linear(KernelContext& context, const MatMulInput& input,
             absl::Span<const Projection> projections) {
+  const MatMulInput x = PrepareInput(context, input, projections);
   int64_t num_tasks = 0;
   int64_t cost = 0;
   for (const Projection& projection : projections) {
@@ -131,10 +161,11 @@ void Linear(KernelContext& context, const MatMulInput& x,
   });
 }
 
-void LinearAdd(KernelContext& context, const MatMulInput& x,
+void LinearAdd(KernelContext& context, const MatMulInput& input,
                const Projection& projection, MatrixView<float> sum) {
   OUNCE_DCHECK(sum.rows == projection.out.rows);
   OUNCE_DCHECK(sum.cols == projection.out.cols);
+  const MatMulInput x = PrepareInput(context, input, {projection});
   const auto add = context.table().add;
   context.Run(NumTasks(context.table(), projection), Cost(projection),
               [&](int64_t task, int worker) {
@@ -147,17 +178,18 @@ void LinearAdd(KernelContext& context, const MatMulInput& x,
               });
 }
 
-void GatedLinear(KernelContext& context, const MatMulInput& x,
+void GatedLinear(KernelContext& context, const MatMulInput& input,
                  Activation activation, const Projection& gate,
                  const Projection& up) {
   OUNCE_DCHECK(gate.weight->rows == up.weight->rows);
   const KernelTable& table = context.table();
   if (TaskRows(table, gate) != TaskRows(table, up)) {
     // Codecs of two kinds: the tiles do not match.
-    Linear(context, x, {gate, up});
+    Linear(context, input, {gate, up});
     GatedActivation(context, activation, up.out, gate.out);
     return;
   }
+  const MatMulInput x = PrepareInput(context, input, {gate, up});
   context.Run(NumTasks(table, gate), Cost(gate) + Cost(up),
               [&](int64_t task, int worker) {
                 const RowRange rows = RunTask(context, x, gate, task, worker);

@@ -25,7 +25,8 @@ constexpr char kCommonHelp[] =
     "  --threads N                 Default: the physical cores\n"
     "  --isa NAME                  native (default), reference, avx2, "
     "avx-vnni,\n"
-    "                              avx512-vnni; on ARM neon, neon-dot\n";
+    "                              avx512-vnni, avx512-amx; on ARM neon,\n"
+    "                              neon-dot\n";
 
 constexpr size_t kMaxErrorBytes = 4000;
 
@@ -46,7 +47,7 @@ void DeclareCommon(CommandLine& line, CommonOptions* options) {
               &options->threads);
   line.Option("--isa",
               "Instruction set: native (default), reference, avx2, avx-vnni, "
-              "avx512-vnni; on ARM neon, neon-dot",
+              "avx512-vnni, avx512-amx; on ARM neon, neon-dot",
               &options->isa);
 }
 

@@ -25,7 +25,7 @@ constexpr std::array kCodecs = {
     CodecInfo{Codec::kBF16, "bf16", 16, false, false, HalfPackedBytes,
               UnpackBF16Rows, nullptr, nullptr},
     CodecInfo{Codec::kInt8, "int8", 8, true, false, Int8PackedBytes,
-              UnpackInt8Rows, PackInt8, KeepScale, 0, nullptr, CopyInt8Rows},
+              UnpackInt8Rows, PackInt8, KeepScale},
     CodecInfo{Codec::kInt4, "int4", 4, true, true, Int4PackedBytes,
               UnpackInt4Rows, PackInt4, RoundInt4Scale},
     CodecInfo{Codec::kInt4Asymmetric, "int4-asym", 4, true, true,
@@ -34,8 +34,7 @@ constexpr std::array kCodecs = {
     CodecInfo{Codec::kInt4Progressive, "int4-progressive", 4, true, true,
               Int4ProgressivePackedBytes, UnpackInt4ProgressiveRows,
               PackInt4Progressive, RoundInt4ProgressiveScale,
-              kInt4ProgressiveMaxScale, Int4ProgressiveRowScale,
-              UnpackInt4ProgressiveToInt8},
+              kInt4ProgressiveMaxScale, Int4ProgressiveRowScale},
 };
 
 // Far above any real tensor, and small enough that no layout's own arithmetic

@@ -10,7 +10,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "core/packing/int8_rows.h"
 #include "core/packing/packed_matrix.h"
 #include "core/quantized_matrix.h"
 
@@ -42,10 +41,6 @@ struct CodecInfo {
   // own.
   int max_multiple = 0;
   float (*row_scale)(float largest) = nullptr;
-  // The int8 weights of rows [begin, end), `begin` a multiple of kRowBlock.
-  // Null unless the codec's weights are exactly int8 times a float per row.
-  void (*unpack_int8)(const PackedMatrix& matrix, int64_t begin, int64_t end,
-                      const Int8Rows& out) = nullptr;
 };
 
 // The row of `codec`, which must be one of the enum's values.

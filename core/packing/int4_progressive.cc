@@ -9,15 +9,11 @@
 #include "absl/types/span.h"
 #include "core/check.h"
 #include "core/packing/int4.h"
-#include "core/vectorize.h"
 
 namespace ounce {
 namespace {
 
 constexpr int64_t kSpanCols = 32;  // What the columns are filled up to.
-// Eight columns of a block's sixteen rows, and a span of them.
-constexpr int64_t kChunkBytes = 64;
-constexpr int64_t kSpanBytes = kSpanCols / 8 * kChunkBytes;
 
 // `scale` as a multiple of `unit`, rounded.
 int Multiple(float scale, float unit) {
@@ -73,103 +69,6 @@ float LoadRowScale(const uint8_t* row_scales, int64_t lane) {
   return scale;
 }
 
-// What turns the codes of a group of sixteen rows into weights, two codes at a
-// time: no product exceeds 15 * 15, so two of them fit 16 bits side by side.  A
-// negative scale is one of 15 - code, whose zero lies at 7.
-struct GroupFactors {
-  uint16_t flips[kRowBlock * 2];
-  uint16_t magnitudes[kRowBlock * 2];
-  uint8_t zeros[kRowBlock * 4];  // What stands for a weight of 0.
-
-  explicit GroupFactors(const uint8_t* group_scales) {
-    for (int64_t lane = 0; lane < kRowBlock; ++lane) {
-      const int scale = static_cast<int8_t>(group_scales[lane]);
-      const int magnitude = std::abs(scale);
-      for (int64_t i = lane * 2; i < lane * 2 + 2; ++i) {
-        flips[i] = scale < 0 ? 0x0F0F : 0;
-        magnitudes[i] = static_cast<uint16_t>(magnitude);
-      }
-      std::fill_n(zeros + lane * 4, 4,
-                  static_cast<uint8_t>((scale < 0 ? 7 : 8) * magnitude));
-    }
-  }
-};
-
-// 32 columns of sixteen rows: the four columns from 4q of all rows at
-// weights[q], in the order of the block.
-struct UnpackedSpan {
-  int8_t weights[kSpanCols / 4][kChunkBytes];
-
-  void CopyRow(int64_t lane, int64_t cols, int8_t* out) const {
-    int8_t row[kSpanCols];
-    for (int64_t q = 0; q < kSpanCols / 4; ++q) {
-      std::memcpy(row + q * 4, weights[q] + lane * 4, 4);
-    }
-    // A call costs more than copying a whole span.
-    if (cols == kSpanCols) {
-      std::memcpy(out, row, sizeof(row));
-    } else {
-      std::memcpy(out, row, static_cast<size_t>(cols));
-    }
-  }
-};
-
-// Adds the rows' sums over the span to `row_sums`.
-OUNCE_VECTORIZE_PART void UnpackSpan(const uint8_t* codes,
-                                     const GroupFactors& factors,
-                                     UnpackedSpan* out, int32_t* row_sums) {
-  constexpr int64_t kPairs = kChunkBytes / 2;
-  uint16_t code_sums[kPairs] = {};  // Bytes of at most 8 * 15.
-  for (int64_t q = 0; q < kSpanCols / 4; ++q) {
-    uint16_t packed[kPairs];
-    uint16_t products[kPairs];
-    uint8_t bytes[kChunkBytes];
-    std::memcpy(packed, codes + q / 2 * kChunkBytes, sizeof(packed));
-    const int shift = q % 2 == 0 ? 0 : 4;
-    for (int64_t i = 0; i < kPairs; ++i) {
-      const auto pair = static_cast<uint16_t>(((packed[i] >> shift) & 0x0F0F) ^
-                                              factors.flips[i]);
-      code_sums[i] = static_cast<uint16_t>(code_sums[i] + pair);
-      products[i] = static_cast<uint16_t>(pair * factors.magnitudes[i]);
-    }
-    std::memcpy(bytes, products, sizeof(bytes));
-    for (int64_t i = 0; i < kChunkBytes; ++i) {
-      out->weights[q][i] = static_cast<int8_t>(bytes[i] - factors.zeros[i]);
-    }
-  }
-  for (int64_t lane = 0; lane < kRowBlock; ++lane) {
-    int32_t sum = 0;
-    for (int64_t i = lane * 2; i < lane * 2 + 2; ++i) {
-      sum += (code_sums[i] & 0xFF) + (code_sums[i] >> 8);
-    }
-    row_sums[lane] += sum * factors.magnitudes[lane * 2] -
-                      int32_t{kSpanCols} * factors.zeros[lane * 4];
-  }
-}
-
-// `rows` rows of a block, from the first on.
-OUNCE_VECTORIZE void UnpackBlock(const PackedMatrix& matrix,
-                                 const uint8_t* block, int64_t rows,
-                                 int8_t* out, int32_t* row_sums) {
-  const Int4ProgressiveBlockLayout layout =
-      GetInt4ProgressiveBlockLayout(matrix.cols, matrix.group_size);
-  int32_t sums[kRowBlock] = {};
-  for (int64_t g = 0; g < layout.num_groups; ++g) {
-    const GroupFactors factors(block + layout.group_scales_offset +
-                               g * kRowBlock);
-    const int64_t end = std::min(matrix.cols, (g + 1) * matrix.group_size);
-    for (int64_t c = g * matrix.group_size; c < end; c += kSpanCols) {
-      UnpackedSpan span;
-      UnpackSpan(block + c / kSpanCols * kSpanBytes, factors, &span, sums);
-      for (int64_t lane = 0; lane < rows; ++lane) {
-        span.CopyRow(lane, std::min(kSpanCols, end - c),
-                     out + lane * matrix.cols + c);
-      }
-    }
-  }
-  std::copy_n(sums, rows, row_sums);
-}
-
 }  // namespace
 
 int64_t Int4ProgressivePackedBytes(int64_t rows, int64_t cols,
@@ -209,21 +108,6 @@ void UnpackInt4ProgressiveRows(const PackedMatrix& matrix, int64_t begin,
       const int code = Int4CodeAt(block, c, lane) - kInt4SymmetricZeroPoint;
       out[c] = row_scale * static_cast<float>(group_scale * code);
     }
-  }
-}
-
-void UnpackInt4ProgressiveToInt8(const PackedMatrix& matrix, int64_t begin,
-                                 int64_t end, const Int8Rows& out) {
-  const Int4ProgressiveBlockLayout layout =
-      GetInt4ProgressiveBlockLayout(matrix.cols, matrix.group_size);
-  for (int64_t row = begin; row < end; row += kRowBlock) {
-    const uint8_t* block = matrix.data + row / kRowBlock * layout.block_bytes;
-    const int64_t rows = std::min(kRowBlock, end - row);
-    const int64_t first = row - begin;
-    UnpackBlock(matrix, block, rows, out.codes + first * matrix.cols,
-                out.row_sums + first);
-    std::memcpy(out.scales + first, block + layout.row_scales_offset,
-                static_cast<size_t>(rows) * sizeof(float));
   }
 }
 

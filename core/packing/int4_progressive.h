@@ -21,7 +21,6 @@
 #include <cstdint>
 
 #include "core/checked.h"
-#include "core/packing/int8_rows.h"
 #include "core/packing/packed_matrix.h"
 #include "core/quantized_matrix.h"
 
@@ -59,9 +58,6 @@ int64_t Int4ProgressivePackedBytes(int64_t rows, int64_t cols,
 void PackInt4Progressive(const QuantizedMatrix& matrix, uint8_t* out);
 void UnpackInt4ProgressiveRows(const PackedMatrix& matrix, int64_t begin,
                                int64_t end, float* out);
-// The int8 weights of rows [begin, end); `begin` is a multiple of kRowBlock.
-void UnpackInt4ProgressiveToInt8(const PackedMatrix& matrix, int64_t begin,
-                                 int64_t end, const Int8Rows& out);
 
 // The unit of a row whose largest group scale has the magnitude `largest`: a
 // fifteenth of it, rounded up to 20 significant bits, so that its multiples up

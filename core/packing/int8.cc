@@ -1,6 +1,5 @@
 #include "core/packing/int8.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace ounce {
@@ -52,25 +51,6 @@ void UnpackInt8Rows(const PackedMatrix& matrix, int64_t begin, int64_t end,
           static_cast<int8_t>(block[(c / 4) * 64 + lane * 4 + c % 4]);
       out[c] = scale * static_cast<float>(code);
     }
-  }
-}
-
-void CopyInt8Rows(const PackedMatrix& matrix, int64_t begin, int64_t end,
-                  const Int8Rows& out) {
-  const Int8BlockLayout layout = GetInt8BlockLayout(matrix.cols);
-  const int64_t cols = matrix.cols;
-  int8_t* to = out.codes;
-  for (int64_t row = begin; row < end; ++row, to += cols) {
-    const uint8_t* block = matrix.data + row / kRowBlock * layout.block_bytes;
-    const int64_t lane = row % kRowBlock;
-    const uint8_t* codes = block + lane * 4;
-    int64_t c = 0;
-    for (; c + 4 <= cols; c += 4) std::memcpy(to + c, codes + c * 16, 4);
-    std::memcpy(to + c, codes + c * 16, static_cast<size_t>(cols - c));
-    std::memcpy(out.scales + (row - begin),
-                block + layout.scales_offset + lane * 4, 4);
-    std::memcpy(out.row_sums + (row - begin),
-                block + layout.row_sums_offset + lane * 4, 4);
   }
 }
 

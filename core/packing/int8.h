@@ -15,7 +15,6 @@
 #include <cstdint>
 
 #include "core/checked.h"
-#include "core/packing/int8_rows.h"
 #include "core/packing/packed_matrix.h"
 #include "core/quantized_matrix.h"
 
@@ -39,9 +38,6 @@ int64_t Int8PackedBytes(int64_t rows, int64_t cols, int64_t group_size);
 void PackInt8(const QuantizedMatrix& matrix, uint8_t* out);
 void UnpackInt8Rows(const PackedMatrix& matrix, int64_t begin, int64_t end,
                     float* out);
-// Undoes the interleaving of rows [begin, end).
-void CopyInt8Rows(const PackedMatrix& matrix, int64_t begin, int64_t end,
-                  const Int8Rows& out);
 
 }  // namespace ounce
 

@@ -21,6 +21,8 @@ dnnl_cpu_isa_t OneDnnIsa(Isa isa) {
       return dnnl_cpu_isa_avx2_vnni;
     case Isa::kAvx512Vnni:
       return dnnl_cpu_isa_avx512_core_vnni;
+    case Isa::kAvx512Amx:
+      return dnnl_cpu_isa_avx512_core_amx;
   }
   return dnnl_cpu_isa_sse41;
 }

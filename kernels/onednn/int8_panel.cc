@@ -3,35 +3,34 @@
 #include <algorithm>
 
 #include "core/checked.h"
-#include "core/packing/codec.h"
-#include "core/packing/int8_rows.h"
 #include "kernels/onednn/cpu_isa.h"
-#include "oneapi/dnnl/dnnl.h"
+#include "kernels/onednn/int8_matmul.h"
 
 namespace ounce {
 namespace {
 
 // Tokens multiplied at a time, so that the sums are still in cache when they
-// are scaled.  Fewer would make oneDNN pack the panel more often.
+// are scaled.
 constexpr int64_t kTokenBlock = 128;
+static_assert(kTokenBlock % kPanelTokens == 0);
 
-// Turns signed activation codes into oneDNN's unsigned ones.
-constexpr int kUnsignedOffset = 128;
+constexpr int64_t kColumnMultiple = 64;  // As of QuantizedRows::stride.
 
 // The parts of the scratch memory, each a multiple of 64 bytes apart.
 struct Buffers {
-  Int8Rows weights;
-  uint8_t* tokens;  // [kTokenBlock, cols], unsigned.
-  int32_t* sums;    // [kTokenBlock, rows]
+  Int8Panels panels;
+  int32_t* sums;  // [kTokenBlock, padded rows]
+  int64_t padded_rows;
   int64_t total_bytes = 0;
 
   // Offsets only, when `memory` is null.
-  Buffers(const PackedMatrix& w, int64_t rows, uint8_t* memory) {
-    weights.codes = Take<int8_t>(memory, rows * w.cols);
-    weights.scales = Take<float>(memory, rows);
-    weights.row_sums = Take<int32_t>(memory, rows);
-    tokens = Take<uint8_t>(memory, kTokenBlock * w.cols);
-    sums = Take<int32_t>(memory, kTokenBlock * rows);
+  Buffers(const PackedMatrix& w, int64_t rows, uint8_t* memory)
+      : padded_rows(RoundUp(rows, kPanelRows)) {
+    panels.codes =
+        Take<int8_t>(memory, padded_rows * RoundUp(w.cols, kColumnMultiple));
+    panels.scales = Take<float>(memory, padded_rows);
+    panels.offsets = Take<int32_t>(memory, padded_rows);
+    sums = Take<int32_t>(memory, kTokenBlock * padded_rows);
   }
 
  private:
@@ -43,29 +42,6 @@ struct Buffers {
   }
 };
 
-void CopyTokens(const QuantizedRows& x, int64_t begin, int64_t end,
-                uint8_t* out) {
-  for (int64_t t = begin; t < end; ++t, out += x.cols) {
-    const int8_t* codes = x.codes + t * x.stride;
-    for (int64_t c = 0; c < x.cols; ++c) {
-      out[c] = static_cast<uint8_t>(codes[c] + kUnsignedOffset);
-    }
-  }
-}
-
-// Scales one token's sums.
-void ScaleSums(const Int8Rows& weights, float x_scale, int64_t rows,
-               const int32_t* sums, float* out) {
-  for (int64_t r = 0; r < rows; ++r) {
-    // Unsigned: what a hostile file's weights overflow wraps around.
-    const uint32_t isum =
-        static_cast<uint32_t>(sums[r]) -
-        uint32_t{kUnsignedOffset} * static_cast<uint32_t>(weights.row_sums[r]);
-    out[r] = (x_scale * weights.scales[r]) *
-             static_cast<float>(static_cast<int32_t>(isum));
-  }
-}
-
 }  // namespace
 
 int64_t Int8PanelScratch(const PackedMatrix& w, int64_t rows) {
@@ -73,25 +49,25 @@ int64_t Int8PanelScratch(const PackedMatrix& w, int64_t rows) {
                   int64_t{sizeof(float)});
 }
 
-bool MultiplyInt8Panel(const QuantizedRows& x, const PackedMatrix& w,
-                       int64_t row_begin, int64_t row_end, float* scratch,
-                       MatrixView<float> out) {
-  UseOneThreadForOneDnn();
+bool MultiplyInt8Panel(const KernelTable& table, const QuantizedRows& x,
+                       const PackedMatrix& w, int64_t row_begin,
+                       int64_t row_end, float* scratch, MatrixView<float> out) {
   const int64_t rows = row_end - row_begin;
   const Buffers buffers(w, rows, reinterpret_cast<uint8_t*>(scratch));
-  GetCodecInfo(w.codec).unpack_int8(w, row_begin, row_end, buffers.weights);
+  table.unpack_panels[static_cast<size_t>(w.codec)](w, row_begin, row_end,
+                                                    buffers.panels);
   for (int64_t begin = 0; begin < x.tokens; begin += kTokenBlock) {
     const int64_t end = std::min(x.tokens, begin + kTokenBlock);
-    CopyTokens(x, begin, end, buffers.tokens);
-    const int32_t no_offset = 0;
-    const dnnl_status_t status = dnnl_gemm_u8s8s32(
-        'N', 'T', 'F', end - begin, rows, w.cols, /*alpha=*/1.0f,
-        buffers.tokens, w.cols, /*ao=*/0, buffers.weights.codes, w.cols,
-        /*bo=*/0, /*beta=*/0.0f, buffers.sums, rows, &no_offset);
-    if (status != dnnl_success) return false;
+    const Int8MatmulShape shape = {RoundUp(end - begin, kPanelTokens), x.stride,
+                                   buffers.padded_rows};
+    if (!Int8Matmul(shape, x.unsigned_codes + begin * x.stride,
+                    buffers.panels.codes, buffers.sums)) {
+      return false;
+    }
     for (int64_t t = begin; t < end; ++t) {
-      ScaleSums(buffers.weights, x.scales[t], rows,
-                buffers.sums + (t - begin) * rows, out.row(t) + row_begin);
+      table.scale_sums(buffers.sums + (t - begin) * buffers.padded_rows,
+                       buffers.panels, x.scales[t], rows,
+                       out.row(t) + row_begin);
     }
   }
   return true;

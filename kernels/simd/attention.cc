@@ -24,9 +24,11 @@ using IntTag = hn::RebindToSigned<FloatTag>;
 constexpr int64_t kLanes = HWY_LANES(float);
 constexpr int kParts = static_cast<int>(kKeyBlock / kLanes);
 
-// Query rows whose sums fit the registers: enough independent sums to hide the
-// latency of fused multiply-adds.
-constexpr int kTileRows = kParts == 1 ? 8 : 4;
+// Query rows, and blocks of keys or values, whose sums fit the registers:
+// enough of them to hide the latency of fused multiply-adds, and few loads for
+// each.
+constexpr int kTileRows = kParts == 1 ? 12 : (kParts == 2 ? 6 : 4);
+constexpr int kTileBlocks = kParts == 1 ? 2 : 1;
 
 constexpr float kHidden = -std::numeric_limits<float>::infinity();
 
@@ -44,28 +46,55 @@ HWY_INLINE FloatVec LoadPart(const int8_t* p) {
   return hn::ConvertTo(FloatTag(), hn::PromoteTo(IntTag(), hn::LoadU(di8, p)));
 }
 
-// sums[r][0..15] += sum over i < count of a[r][i] * b[i * stride + 0..15], i in
-// order.
-template <int kRows, typename T>
-HWY_INLINE void MultiplyAdd(const float* const (&a)[kRows], int64_t count,
-                            const T* b, int64_t stride,
-                            FloatVec (&sums)[kRows][kParts]) {
+// sums[r][16 * n + 0..15] += sum over i < count of a[r * kRowStride + i *
+// kStep] * b[n * block_stride + i * stride + 0..15], i in order.  The strides
+// of `a` are constants so that one register addresses all its rows.
+template <int64_t kRowStride, int64_t kStep, int kRows, int kSums, typename T>
+HWY_INLINE void MultiplyAdd(const float* a, int64_t count, const T* b,
+                            int64_t block_stride, int64_t stride,
+                            FloatVec (&sums)[kRows][kSums]) {
   for (int64_t i = 0; i < count; ++i) {
-    FloatVec parts[kParts];
-    for (int p = 0; p < kParts; ++p) {
-      parts[p] = LoadPart(b + i * stride + p * kLanes);
+    FloatVec parts[kSums];
+    for (int p = 0; p < kSums; ++p) {
+      parts[p] = LoadPart(b + p / kParts * block_stride + i * stride +
+                          p % kParts * kLanes);
     }
     for (int r = 0; r < kRows; ++r) {
-      const FloatVec factor = hn::Set(FloatTag(), a[r][i]);
-      for (int p = 0; p < kParts; ++p) {
+      const FloatVec factor =
+          hn::Set(FloatTag(), a[r * kRowStride + i * kStep]);
+      for (int p = 0; p < kSums; ++p) {
         sums[r][p] = hn::MulAdd(factor, parts[p], sums[r][p]);
       }
     }
   }
 }
 
+// Calls body.operator()<kBlocks>(b) for blocks b to b + kBlocks - 1, as many at
+// a time as fit.
+template <int kBlocks, typename Body>
+HWY_INLINE void ForBlocks(int64_t count, const Body& body, int64_t b = 0) {
+  for (; b + kBlocks <= count; b += kBlocks) {
+    body.template operator()<kBlocks>(b);
+  }
+  if constexpr (kBlocks > 1) ForBlocks<kBlocks / 2>(count, body, b);
+}
+
+// Sums the lanes, the lower half with the upper.
+template <class D>
+HWY_INLINE float SumByHalves(D d, hn::Vec<D> v) {
+  if constexpr (hn::MaxLanes(D()) > 4) {
+    const hn::Half<D> half;
+    return SumByHalves(half,
+                       hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
+  } else {
+    v = hn::Add(v, hn::Shuffle1032(v));
+    return hn::GetLane(hn::Add(v, hn::Shuffle2301(v)));
+  }
+}
+
 // One pass over the keys of a tile.  Scores and weights of the keys at hand are
-// [rows][kAttentionKeys], sums of weighted values [rows][value_stride].
+// [rows][kAttentionKeys], sums of weighted values [rows][value_stride], queries
+// [head_dim][kMaxAttentionRows].
 template <typename T>
 class Pass {
  public:
@@ -73,10 +102,16 @@ class Pass {
       : tile_(tile),
         value_stride_(tile.kv.value_stride()),
         scores_(tile.scratch),
-        sums_(tile.scratch + kMaxAttentionRows * kAttentionKeys) {
+        sums_(scores_ + kMaxAttentionRows * kAttentionKeys),
+        queries_(sums_ + kMaxAttentionRows * value_stride_) {
     std::fill(max_, max_ + tile.rows, kHidden);
     std::fill(total_, total_ + tile.rows, 0.0f);
     std::fill(sums_, sums_ + tile.rows * value_stride_, 0.0f);
+    for (int64_t r = 0; r < tile.rows; ++r) {
+      for (int64_t i = 0; i < tile.kv.head_dim; ++i) {
+        queries_[i * kMaxAttentionRows + r] = tile.queries[r][i];
+      }
+    }
   }
 
   void Run() {
@@ -107,34 +142,42 @@ class Pass {
     for (; r + kRows <= tile_.rows; r += kRows) {
       body.template operator()<kRows>(r);
     }
-    if constexpr (kRows > 1) ForRows<kRows / 2>(body, r);
+    // The next power of two below.
+    constexpr int kFewer = kRows > 8 ? 8 : kRows > 4 ? 4 : kRows / 2;
+    if constexpr (kRows > 1) ForRows<kFewer>(body, r);
   }
 
   template <int kRows>
   void Score(int64_t r, int64_t key, int64_t count) {
+    ForBlocks<kTileBlocks>(
+        DivideUp(count, kKeyBlock), [&]<int kBlocks>(int64_t block) {
+          ScoreBlocks<kRows, kBlocks>(r, key, block * kKeyBlock);
+        });
+  }
+
+  // The keys from key + k on.
+  template <int kRows, int kBlocks>
+  HWY_INLINE void ScoreBlocks(int64_t r, int64_t key, int64_t k) {
+    constexpr int kSums = kBlocks * kParts;
     const KvHead& kv = tile_.kv;
-    const float* queries[kRows];
-    for (int i = 0; i < kRows; ++i) queries[i] = tile_.queries[r + i];
     const FloatTag df;
-    for (int64_t k = 0; k < count; k += kKeyBlock) {
-      FloatVec sums[kRows][kParts];
-      for (int i = 0; i < kRows; ++i) {
-        for (int p = 0; p < kParts; ++p) sums[i][p] = hn::Zero(df);
+    FloatVec sums[kRows][kSums];
+    for (auto& row : sums) {
+      for (FloatVec& sum : row) sum = hn::Zero(df);
+    }
+    MultiplyAdd<1, kMaxAttentionRows>(
+        queries_ + r, kv.head_dim,
+        reinterpret_cast<const T*>(kv.keys) + (key + k) * kv.head_dim,
+        kKeyBlock * kv.head_dim, kKeyBlock, sums);
+    for (int p = 0; p < kSums; ++p) {
+      FloatVec scale = hn::Set(df, tile_.scale);
+      if constexpr (sizeof(T) == 1) {
+        scale =
+            hn::Mul(scale, hn::LoadU(df, kv.key_scales + key + k + p * kLanes));
       }
-      MultiplyAdd<kRows>(
-          queries, kv.head_dim,
-          reinterpret_cast<const T*>(kv.keys) + (key + k) * kv.head_dim,
-          kKeyBlock, sums);
-      for (int p = 0; p < kParts; ++p) {
-        FloatVec scale = hn::Set(df, tile_.scale);
-        if constexpr (sizeof(T) == 1) {
-          scale = hn::Mul(scale,
-                          hn::LoadU(df, kv.key_scales + key + k + p * kLanes));
-        }
-        for (int i = 0; i < kRows; ++i) {
-          hn::StoreU(hn::Mul(sums[i][p], scale), df,
-                     scores_ + (r + i) * kAttentionKeys + k + p * kLanes);
-        }
+      for (int i = 0; i < kRows; ++i) {
+        hn::StoreU(hn::Mul(sums[i][p], scale), df,
+                   scores_ + (r + i) * kAttentionKeys + k + p * kLanes);
       }
     }
   }
@@ -197,16 +240,14 @@ class Pass {
     max_[r] = max;
   }
 
-  static float SumParts(const FloatVec (&parts)[kParts]) {
-    const FloatTag df;
-    float lanes[kKeyBlock];
-    for (int p = 0; p < kParts; ++p) {
-      hn::StoreU(parts[p], df, lanes + p * kLanes);
+  // Always by halves, the lower lanes with the upper.
+  static float SumParts(FloatVec (&parts)[kParts]) {
+    for (int half = kParts / 2; half > 0; half /= 2) {
+      for (int p = 0; p < half; ++p) {
+        parts[p] = hn::Add(parts[p], parts[p + half]);
+      }
     }
-    for (int64_t half = kKeyBlock / 2; half > 0; half /= 2) {
-      for (int64_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-    }
-    return lanes[0];
+    return SumByHalves(FloatTag(), parts[0]);
   }
 
   // The values' scales go into the weights.  A key that nobody sees yet may
@@ -219,27 +260,33 @@ class Pass {
 
   template <int kRows>
   void SumValues(int64_t r, int64_t key, int64_t count) {
+    ForBlocks<kTileBlocks>(
+        value_stride_ / kKeyBlock, [&]<int kBlocks>(int64_t block) {
+          SumValueBlocks<kRows, kBlocks>(r, key, count, block * kKeyBlock);
+        });
+  }
+
+  // The dimensions from d on.
+  template <int kRows, int kBlocks>
+  HWY_INLINE void SumValueBlocks(int64_t r, int64_t key, int64_t count,
+                                 int64_t d) {
+    constexpr int kSums = kBlocks * kParts;
     const FloatTag df;
-    const float* weights[kRows];
+    FloatVec sums[kRows][kSums];
     for (int i = 0; i < kRows; ++i) {
-      weights[i] = scores_ + (r + i) * kAttentionKeys;
-    }
-    const T* values =
-        reinterpret_cast<const T*>(tile_.kv.values) + key * value_stride_;
-    for (int64_t d = 0; d < value_stride_; d += kKeyBlock) {
-      FloatVec sums[kRows][kParts];
-      for (int i = 0; i < kRows; ++i) {
-        for (int p = 0; p < kParts; ++p) {
-          sums[i][p] =
-              hn::LoadU(df, sums_ + (r + i) * value_stride_ + d + p * kLanes);
-        }
+      for (int p = 0; p < kSums; ++p) {
+        sums[i][p] =
+            hn::LoadU(df, sums_ + (r + i) * value_stride_ + d + p * kLanes);
       }
-      MultiplyAdd<kRows>(weights, count, values + d, value_stride_, sums);
-      for (int i = 0; i < kRows; ++i) {
-        for (int p = 0; p < kParts; ++p) {
-          hn::StoreU(sums[i][p], df,
-                     sums_ + (r + i) * value_stride_ + d + p * kLanes);
-        }
+    }
+    MultiplyAdd<kAttentionKeys, 1>(
+        scores_ + r * kAttentionKeys, count,
+        reinterpret_cast<const T*>(tile_.kv.values) + key * value_stride_ + d,
+        kKeyBlock, value_stride_, sums);
+    for (int i = 0; i < kRows; ++i) {
+      for (int p = 0; p < kSums; ++p) {
+        hn::StoreU(sums[i][p], df,
+                   sums_ + (r + i) * value_stride_ + d + p * kLanes);
       }
     }
   }
@@ -256,6 +303,7 @@ class Pass {
   const int64_t value_stride_;
   float* const scores_;
   float* const sums_;
+  float* const queries_;
   float max_[kMaxAttentionRows];
   float total_[kMaxAttentionRows];
 };

@@ -122,10 +122,54 @@ int64_t MultiplyRegisters(Codec codec, int64_t rounds) {
   return info.bits == 4 ? MultiplyU4<kIsa>(rounds) : MultiplyS8<kIsa>(rounds);
 }
 
+#if HWY_TARGET == HWY_AVX3_DL
+
+// All eight tile registers at 16 rows of 64 bytes.
+struct alignas(64) TileConfig {
+  uint8_t palette = 1;
+  uint8_t reserved[15] = {};
+  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+// In the instructions of oneDNN's products with AMX, which are not ours.
+int64_t MultiplyTiles(int64_t rounds) {
+  const TileConfig config;
+  asm volatile(
+      "ldtilecfg %0\n\ttilezero %%tmm0\n\ttilezero %%tmm1\n\t"
+      "tilezero %%tmm2\n\ttilezero %%tmm3\n\ttilezero %%tmm4\n\t"
+      "tilezero %%tmm5" ::"m"(config));
+  constexpr int64_t kProductsOfTile = 16 * 16 * 64;
+  // A tile takes as long as sixteen vectors.
+  const int64_t tile_rounds = rounds / 16;
+  for (int64_t i = 0; i < tile_rounds; ++i) {
+    asm volatile(
+        "tdpbusd %tmm5, %tmm4, %tmm0\n\ttdpbusd %tmm5, %tmm4, %tmm1\n\t"
+        "tdpbusd %tmm5, %tmm4, %tmm2\n\ttdpbusd %tmm5, %tmm4, %tmm3");
+  }
+  asm volatile("tilerelease");
+  return tile_rounds * 4 * kProductsOfTile;
+}
+
+int64_t MultiplyRegistersAmx(Codec codec, int64_t rounds) {
+  const bool has_panels =
+      codec == Codec::kInt8 || codec == Codec::kInt4Progressive;
+  return has_panels ? MultiplyTiles(rounds)
+                    : MultiplyRegisters<kBaseIsa>(codec, rounds);
+}
+
+#endif  // HWY_TARGET == HWY_AVX3_DL
+
 }  // namespace
 
 void EnterLimits(KernelTable* table) {
   table->read_bytes = ReadBytes;
+#if HWY_TARGET == HWY_AVX3_DL
+  if (table->isa == Isa::kAvx512Amx) {
+    table->multiply_registers = MultiplyRegistersAmx;
+    return;
+  }
+#endif
   table->multiply_registers = table->isa == kBaseIsa
                                   ? MultiplyRegisters<kBaseIsa>
                                   : MultiplyRegisters<kExtendedIsa>;

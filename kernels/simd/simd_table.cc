@@ -2,6 +2,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #elif defined(__aarch64__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -28,6 +30,7 @@ int64_t TargetOf(Isa isa) {
     case Isa::kAvxVnni:
       return HWY_TARGETS & HWY_AVX2;
     case Isa::kAvx512Vnni:
+    case Isa::kAvx512Amx:
       return HWY_TARGETS & HWY_AVX3_DL;
   }
   return 0;
@@ -43,6 +46,24 @@ bool CpuHasAvxVnni() {
   unsigned edx = 0;
   return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 &&
          (eax & kAvxVnniBit) != 0;
+#else
+  return false;
+#endif
+}
+
+// CPUID, leaf 7, and the system's leave, which Linux grants a process once.
+bool CpuHasAmxInt8() {
+#if defined(__x86_64__) && defined(__linux__)
+  constexpr unsigned kAmxTileAndInt8 = 3u << 24;
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long kTileData = 18;               // XFEATURE_XTILEDATA
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 &&
+         (edx & kAmxTileAndInt8) == kAmxTileAndInt8 &&
+         syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 #else
   return false;
 #endif
@@ -67,6 +88,7 @@ bool CpuRunsSimdTable(Isa isa) {
   if (isa == Isa::kNeon) return true;
   if (isa == Isa::kNeonDot) return CpuHasNeonDot();
   if ((hwy::SupportedTargets() & TargetOf(isa)) == 0) return false;
+  if (isa == Isa::kAvx512Amx) return CpuHasAmxInt8();
   return isa != Isa::kAvxVnni || CpuHasAvxVnni();
 }
 
@@ -76,6 +98,7 @@ KernelTable MakeSimdTable(Isa isa) {
   table.isa = isa;
   simd::AddFloatProducts(isa, &table);
   simd::AddInt8Product(isa, &table);
+  simd::AddInt8Panels(isa, &table);
   simd::AddInt4Products(isa, &table);
   simd::AddInt4ProgressiveProduct(isa, &table);
   simd::AddQuantizeRow(isa, &table);

@@ -150,47 +150,6 @@ TEST(Int4ProgressivePackingTest, BytesWorkedByHand) {
   EXPECT_THAT(std::vector<uint8_t>(bytes.begin() + 548, bytes.end()), Each(0));
 }
 
-// What panels multiply is what unpack_rows gives, and the sums are theirs.
-TEST(Int8RowsTest, AreTheUnpackedRowsOverTheirScales) {
-  std::mt19937 random(3);
-  for (const int64_t cols : {1, 31, 33, 172}) {
-    for (const int64_t group_size : {32, 64}) {
-      QuantizedMatrix matrix = {20, cols, group_size, {}, {}, {}};
-      const auto draw = [&](int low, int high) {
-        return low + static_cast<int>(random() %
-                                      static_cast<uint32_t>(high - low + 1));
-      };
-      for (int64_t i = 0; i < 20 * cols; ++i) {
-        matrix.codes.push_back(static_cast<int8_t>(draw(-8, 7)));
-      }
-      for (int64_t i = 0; i < 20 * matrix.num_groups(); ++i) {
-        matrix.scales.push_back(0.25f * static_cast<float>(draw(-15, 15)));
-      }
-      const std::vector<uint8_t> bytes = Pack(Codec::kInt4Progressive, matrix);
-      const PackedMatrix packed = {
-          Codec::kInt4Progressive,           20, cols, group_size, bytes.data(),
-          static_cast<int64_t>(bytes.size())};
-      std::vector<int8_t> codes(static_cast<size_t>(4 * cols));
-      std::vector<float> scales(4);
-      std::vector<int32_t> sums(4);
-      GetCodecInfo(Codec::kInt4Progressive)
-          .unpack_int8(packed, 16, 20,
-                       {codes.data(), scales.data(), sums.data()});
-      const std::vector<float> expected =
-          Unpack(Codec::kInt4Progressive, matrix, bytes, 16, 20);
-      for (size_t row = 0; row < 4; ++row) {
-        int32_t sum = 0;
-        for (size_t c = 0; c < static_cast<size_t>(cols); ++c) {
-          const size_t i = row * static_cast<size_t>(cols) + c;
-          sum += codes[i];
-          ASSERT_EQ(scales[row] * static_cast<float>(codes[i]), expected[i]);
-        }
-        EXPECT_EQ(sums[row], sum);
-      }
-    }
-  }
-}
-
 TEST(Int4PackingTest, RowBlocksAreWholeCacheLines) {
   for (const int64_t cols : {1, 32, 33, 172, 4096}) {
     for (const int64_t group_size : {32, 64, 128}) {

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <fstream>
+#include <iterator>
+#include <string>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -32,8 +35,9 @@ TEST(IsaTest, SupportedIsasAreCompiled) {
 
 TEST(IsaTest, BuildHoldsEveryTableOfItsArchitecture) {
 #if defined(__x86_64__)
-  EXPECT_THAT(CompiledIsas(), ElementsAre(Isa::kReference, Isa::kAvx2,
-                                          Isa::kAvxVnni, Isa::kAvx512Vnni));
+  EXPECT_THAT(CompiledIsas(),
+              ElementsAre(Isa::kReference, Isa::kAvx2, Isa::kAvxVnni,
+                          Isa::kAvx512Vnni, Isa::kAvx512Amx));
 #elif defined(__aarch64__)
   EXPECT_THAT(CompiledIsas(),
               ElementsAre(Isa::kReference, Isa::kNeon, Isa::kNeonDot));
@@ -59,6 +63,15 @@ TEST(IsaTest, AvxVnniIsSupportedWhereTheCpuHasIt) {
 #else
   EXPECT_EQ(IsSupported(Isa::kAvxVnni), __builtin_cpu_supports("avxvnni") != 0);
 #endif
+}
+
+TEST(IsaTest, AmxIsSupportedWhereTheSystemSaysSo) {
+  // Linux lists a flag only when it also saves the registers.
+  std::ifstream info("/proc/cpuinfo");
+  const std::string text(std::istreambuf_iterator<char>(info), {});
+  ASSERT_FALSE(text.empty());
+  EXPECT_EQ(IsSupported(Isa::kAvx512Amx),
+            text.find(" amx_int8") != std::string::npos);
 }
 #elif defined(__aarch64__)
 TEST(IsaTest, NeonIsAlwaysSupported) { EXPECT_TRUE(IsSupported(Isa::kNeon)); }
