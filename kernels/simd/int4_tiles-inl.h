@@ -10,6 +10,7 @@
 #endif
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 
 #include "hwy/highway.h"
@@ -32,6 +33,9 @@ inline constexpr int64_t kMinPanelTokens = 16;
 // Row blocks that one token takes side by side: memory serves several streams
 // faster than one, which stops at the end of every page.
 inline constexpr int kStreams = 4;
+// The same of a few tokens where a row block is one vector: with two they share
+// what is loaded of either.
+inline constexpr int kFewTokenBlocks = kBlockParts == 1 ? 2 : 1;
 
 // Row blocks and where their rows go.  A part is one vector of rows; those of
 // the second block follow those of the first, and so on.
@@ -256,21 +260,25 @@ struct PanelTiles {
   }
 };
 
-// Tokens [token, end) in tiles as large as fit, then smaller ones.  Tiles of
-// many tokens take fewer parts at a time for want of registers.
-template <Isa kIsa, int kTokens, class Tiles>
+// Tokens [token, end) by kBlocks blocks in tiles as large as fit, then smaller
+// ones.  Tiles of many tokens take fewer parts at a time for want of registers.
+template <Isa kIsa, int kTokens, int kBlocks, class Tiles>
 void MultiplyTokens(const Tiles& tiles, int64_t token, int64_t end) {
-  constexpr int kParts = std::clamp(
-      Tiles::Product::template MaxSums<kIsa>() / kTokens, 1, kBlockParts);
+  constexpr int kAllParts = kBlocks * kBlockParts;
+  constexpr int kMaxParts =
+      std::max(1, Tiles::Product::template MaxSums<kIsa>() / kTokens);
+  constexpr int kParts = static_cast<int>(
+      std::bit_floor(static_cast<unsigned>(std::min(kMaxParts, kAllParts))));
+  static_assert(kAllParts % kParts == 0);
   const int64_t whole = end - (end - token) % kTokens;
-  for (int part = 0; part < kBlockParts && token < whole; part += kParts) {
+  for (int part = 0; part < kAllParts && token < whole; part += kParts) {
     if (tiles.blocks.rows_left <= part * kLanes) break;
     tiles.template Multiply<kTokens, kParts>(part, token, whole);
   }
   if constexpr (kTokens > 1) {
     // The next power of two below.
     constexpr int kFewer = kTokens > 4 ? 4 : kTokens / 2;
-    MultiplyTokens<kIsa, kFewer>(tiles, whole, end);
+    MultiplyTokens<kIsa, kFewer, kBlocks>(tiles, whole, end);
   }
 }
 
@@ -311,8 +319,8 @@ void MultiplyPanels(const Int4Blocks<typename Product::Layout>& blocks,
         /*first=*/span == 0,
         /*last=*/span_end == num_spans,
         carried};
-    MultiplyTokens<kIsa, Product::template MaxTokens<kIsa>()>(tiles, begin,
-                                                              end);
+    MultiplyTokens<kIsa, Product::template MaxTokens<kIsa>(), 1>(tiles, begin,
+                                                                 end);
   }
 }
 
@@ -338,9 +346,14 @@ void MultiplyBlocks(const MatMulInput& x, const PackedMatrix& w,
                  blocks.rows_left > (kStreams - 1) * kRowBlock) {
         num_blocks = kStreams;
         tiles.template Multiply<1, kStreams * kBlockParts>(0, begin, end);
+      } else if (blocks.rows_left > (kFewTokenBlocks - 1) * kRowBlock) {
+        num_blocks = kFewTokenBlocks;
+        constexpr int kMaxTokens = Product::template MaxTokens<kIsa>();
+        MultiplyTokens<kIsa, kMaxTokens / kFewTokenBlocks, kFewTokenBlocks>(
+            tiles, begin, end);
       } else {
-        MultiplyTokens<kIsa, Product::template MaxTokens<kIsa>()>(tiles, begin,
-                                                                  end);
+        MultiplyTokens<kIsa, Product::template MaxTokens<kIsa>(), 1>(
+            tiles, begin, end);
       }
     }
   }

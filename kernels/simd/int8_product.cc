@@ -29,6 +29,10 @@ constexpr int64_t kMaxPrefetchTokens = 16;
 // Row blocks that one token takes side by side: memory serves several streams
 // faster than one, which stops at the end of every page.
 constexpr int kStreams = 4;
+// The same of a few tokens where a row block is one vector: sums enough to hide
+// how long a product takes.
+constexpr int kFewTokenBlocks = kBlockParts == 1 ? 4 : 1;
+constexpr int kFewTokens = 4;
 
 // Row blocks and where their rows go.  A part is one vector of rows; those of
 // the second block follow those of the first, and so on.
@@ -96,15 +100,16 @@ HWY_NOINLINE void MultiplyTile(const Int8Block& block, const QuantizedRows& x,
   }
 }
 
-// Tokens [token, end) in tiles as large as fit, then smaller ones.
-template <Isa kIsa, int kTokens>
+// Tokens [token, end) by kBlocks blocks in tiles as large as fit, then smaller
+// ones.
+template <Isa kIsa, int kTokens, int kBlocks>
 void MultiplyTokens(const Int8Block& block, const QuantizedRows& x,
                     int64_t token, int64_t end, MatrixView<float> out) {
   for (; token + kTokens <= end; token += kTokens) {
-    MultiplyTile<kIsa, kTokens, 1>(block, x, token, out);
+    MultiplyTile<kIsa, kTokens, kBlocks>(block, x, token, out);
   }
   if constexpr (kTokens > 1) {
-    MultiplyTokens<kIsa, kTokens / 2>(block, x, token, end, out);
+    MultiplyTokens<kIsa, kTokens / 2, kBlocks>(block, x, token, end, out);
   }
 }
 
@@ -124,9 +129,16 @@ void MatMulInt8(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
         MultiplyTile<kIsa, 1, kStreams>(block, x.quantized, begin, out);
         continue;
       }
+      if (kFewTokenBlocks > 1 && tokens <= kMaxPrefetchTokens &&
+          block.rows_left > (kFewTokenBlocks - 1) * kRowBlock) {
+        blocks = kFewTokenBlocks;
+        MultiplyTokens<kIsa, kFewTokens, kFewTokenBlocks>(block, x.quantized,
+                                                          begin, end, out);
+        continue;
+      }
       blocks = 1;
-      MultiplyTokens<kIsa, Dot<kIsa>::kS8Tokens>(block, x.quantized, begin, end,
-                                                 out);
+      MultiplyTokens<kIsa, Dot<kIsa>::kS8Tokens, 1>(block, x.quantized, begin,
+                                                    end, out);
     }
   }
 }
