@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/errno_status.h"
 #include "core/status_macros.h"
 
@@ -89,10 +91,22 @@ AtomicFile::~AtomicFile() {
   close(fd_);
 }
 
-absl::Status AtomicFile::Append(absl::Span<const uint8_t> bytes) {
+absl::Status AtomicFile::Flush() {
   OUNCE_RETURN_IF_ERROR(
-      WriteAll(fd_, bytes.data(), bytes.size(), size_, partial_path_));
-  size_ += static_cast<int64_t>(bytes.size());
+      WriteAll(fd_, buffer_.data(), buffer_.size(), written_, partial_path_));
+  written_ += static_cast<int64_t>(buffer_.size());
+  buffer_.clear();
+  return absl::OkStatus();
+}
+
+absl::Status AtomicFile::Append(absl::Span<const uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const absl::Span<const uint8_t> part =
+        bytes.subspan(0, kBlockBytes - buffer_.size());
+    buffer_.insert(buffer_.end(), part.begin(), part.end());
+    bytes.remove_prefix(part.size());
+    if (buffer_.size() == kBlockBytes) OUNCE_RETURN_IF_ERROR(Flush());
+  }
   return absl::OkStatus();
 }
 
@@ -103,10 +117,21 @@ absl::Status AtomicFile::Append(absl::string_view bytes) {
 
 absl::Status AtomicFile::WriteAt(int64_t offset,
                                  absl::Span<const uint8_t> bytes) {
-  return WriteAll(fd_, bytes.data(), bytes.size(), offset, partial_path_);
+  OUNCE_DCHECK(offset >= 0 &&
+               offset + static_cast<int64_t>(bytes.size()) <= size());
+  const auto written = static_cast<size_t>(std::clamp<int64_t>(
+      written_ - offset, 0, static_cast<int64_t>(bytes.size())));
+  OUNCE_RETURN_IF_ERROR(
+      WriteAll(fd_, bytes.data(), written, offset, partial_path_));
+  const absl::Span<const uint8_t> buffered = bytes.subspan(written);
+  if (buffered.empty()) return absl::OkStatus();
+  const int64_t begin = offset + static_cast<int64_t>(written) - written_;
+  std::copy(buffered.begin(), buffered.end(), buffer_.begin() + begin);
+  return absl::OkStatus();
 }
 
 absl::Status AtomicFile::Commit() {
+  OUNCE_RETURN_IF_ERROR(Flush());
   const auto start = std::chrono::steady_clock::now();
   if (fsync(fd_) != 0) return ErrnoStatus(errno, "sync", partial_path_);
   const auto synced = std::chrono::steady_clock::now();

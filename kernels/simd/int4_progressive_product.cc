@@ -20,12 +20,16 @@ namespace {
 
 using Blocks = Int4Blocks<Int4ProgressiveBlockLayout>;
 
-// Group `g`'s scales of the rows of one part.
+// Where group `g`'s scales of the rows of one part are.
+HWY_INLINE const uint8_t* GroupScales(const Blocks& blocks, int64_t g,
+                                      int part) {
+  return blocks.BlockOf(part) + blocks.layout->group_scales_offset +
+         g * kRowBlock + Blocks::RowOf(part);
+}
+
 HWY_INLINE IntVec LoadGroupScales(const Blocks& blocks, int64_t g, int part) {
   const hn::Rebind<int8_t, IntTag> di8;
-  const uint8_t* scales = blocks.BlockOf(part) +
-                          blocks.layout->group_scales_offset + g * kRowBlock +
-                          Blocks::RowOf(part);
+  const uint8_t* scales = GroupScales(blocks, g, part);
   return hn::PromoteTo(IntTag(),
                        hn::LoadU(di8, reinterpret_cast<const int8_t*>(scales)));
 }
@@ -73,9 +77,14 @@ struct Int4ProgressiveProduct {
       }
       MultiplySpan<kIsa, kForm>(weights, block_bytes, codes, span * kSumCols,
                                 acc);
+      const int64_t group = span >> group_shift;
       for (int p = 0; p < kParts; ++p) {
+        if (kPrefetchesNear && spans.prefetch) {
+          __builtin_prefetch(GroupScales(blocks, group, first_part + p) +
+                             kNearScaleBytes);
+        }
         const IntVec scales = Dot<kIsa>::PrepareScales(
-            LoadGroupScales(blocks, span >> group_shift, first_part + p));
+            LoadGroupScales(blocks, group, first_part + p));
         for (int t = 0; t < kTokens; ++t) {
           sums[t][p] = Dot<kIsa>::AddScaledU4(sums[t][p], acc[t][p], scales);
         }

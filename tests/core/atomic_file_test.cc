@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "gmock/gmock.h"
@@ -84,6 +85,28 @@ TEST_F(AtomicFileTest, WriteAtOverwritesWithoutMovingTheEnd) {
   EXPECT_EQ(file->size(), 5);
   ASSERT_OK(file->Commit());
   EXPECT_EQ(folder_.Read("out"), ".ab.!");
+}
+
+// Longer than what is written at a time, by uneven parts, and overwritten where
+// one such write ends and the next begins.
+TEST_F(AtomicFileTest, LongFilesAreWhole) {
+  const int64_t block = int64_t{2} << 20;
+  std::string expected;
+  ASSERT_OK_AND_ASSIGN(const auto file, Create());
+  for (int part = 0; part < 5; ++part) {
+    const std::string bytes(1'000'003, static_cast<char>('a' + part));
+    ASSERT_OK(file->Append(absl::string_view(bytes)));
+    expected += bytes;
+    EXPECT_EQ(file->size(), static_cast<int64_t>(expected.size()));
+  }
+  const std::vector<uint8_t> patch(1000, 'X');
+  for (const int64_t offset : {int64_t{0}, block - 500, 2 * block - 1000,
+                               static_cast<int64_t>(expected.size()) - 1000}) {
+    ASSERT_OK(file->WriteAt(offset, patch));
+    expected.replace(static_cast<size_t>(offset), 1000, 1000, 'X');
+  }
+  ASSERT_OK(file->Commit());
+  EXPECT_TRUE(folder_.Read("out") == expected);
 }
 
 TEST_F(AtomicFileTest, NamesAFolderItCannotWrite) {
