@@ -233,11 +233,11 @@ struct Dot<Isa::kNeonDot> : WideU4 {
 template <>
 struct Dot<kExtendedIsa> : WideU4 {
 #if HWY_TARGET == HWY_AVX2
-  static constexpr int kS8Tokens = 4;
-  static constexpr int kU4Tokens = 4;
-  static constexpr int kU4Sums = 4;
-  static constexpr int kU4FloatTokens = 4;
-  static constexpr int kU4FloatSums = 4;
+  static constexpr int kS8Tokens = 6;
+  static constexpr int kU4Tokens = 3;
+  static constexpr int kU4Sums = 6;
+  static constexpr int kU4FloatTokens = 3;
+  static constexpr int kU4FloatSums = 6;
 #else
   static constexpr int kS8Tokens = 8;
   static constexpr int kU4Tokens = 8;

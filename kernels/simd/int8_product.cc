@@ -20,8 +20,9 @@ namespace {
 
 constexpr int64_t kChunkBytes = 4 * kRowBlock;  // Four columns.
 // Tokens that pass over all row blocks of a call before the next ones do: their
-// codes stay in the second-level cache.
-constexpr int64_t kTokenChunk = 64;
+// codes stay in the second-level cache.  Whole tiles.
+template <Isa kIsa>
+constexpr int64_t kTokenChunk = 64 / Dot<kIsa>::kS8Tokens* Dot<kIsa>::kS8Tokens;
 // How far ahead of the codes in use the next are asked for.
 constexpr int64_t kPrefetchBytes = 3072;
 // With more tokens the products take longer than the weights.
@@ -109,7 +110,9 @@ void MultiplyTokens(const Int8Block& block, const QuantizedRows& x,
     MultiplyTile<kIsa, kTokens, kBlocks>(block, x, token, out);
   }
   if constexpr (kTokens > 1) {
-    MultiplyTokens<kIsa, kTokens / 2, kBlocks>(block, x, token, end, out);
+    // The next power of two below.
+    constexpr int kFewer = kTokens > 4 ? 4 : kTokens / 2;
+    MultiplyTokens<kIsa, kFewer, kBlocks>(block, x, token, end, out);
   }
 }
 
@@ -118,8 +121,8 @@ void MatMulInt8(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
                 int64_t row_end, MatrixView<float> out) {
   const Int8BlockLayout layout = GetInt8BlockLayout(w.cols);
   const int64_t tokens = x.quantized.tokens;
-  for (int64_t begin = 0; begin < tokens; begin += kTokenChunk) {
-    const int64_t end = std::min(tokens, begin + kTokenChunk);
+  for (int64_t begin = 0; begin < tokens; begin += kTokenChunk<kIsa>) {
+    const int64_t end = std::min(tokens, begin + kTokenChunk<kIsa>);
     int64_t blocks = 1;
     for (int64_t row = row_begin; row < row_end; row += blocks * kRowBlock) {
       const Int8Block block = {w.data + row / kRowBlock * layout.block_bytes,
