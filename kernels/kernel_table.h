@@ -25,6 +25,9 @@ inline constexpr int kNumCodecs = 7;
 // Columns whose codes are summed in one entry of QuantizedRows::sums.
 inline constexpr int64_t kSumCols = 32;
 
+// What QuantizedRows::stride is a multiple of.
+inline constexpr int64_t kStrideCols = 64;
+
 // An entry is -8 times the sum, modulo 2^16: what 16-bit sums of products with
 // int4 codes start from to undo the codes' zero point.
 inline int32_t EncodeSum(int32_t sum) {
@@ -43,7 +46,7 @@ struct QuantizedRows {
   const int32_t* sums = nullptr;  // [tokens, stride / kSumCols], encoded.
   int64_t tokens = 0;
   int64_t cols = 0;
-  int64_t stride = 0;  // `cols` rounded up to a multiple of 64.
+  int64_t stride = 0;  // `cols` rounded up to a multiple of kStrideCols.
   // codes + 128, [tokens rounded up to kPanelTokens, stride]: for Int8Panels
   // alone, null elsewhere.
   const uint8_t* unsigned_codes = nullptr;

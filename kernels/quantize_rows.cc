@@ -5,16 +5,10 @@
 #include "kernels/row_tasks.h"
 
 namespace ounce {
-namespace {
-
-constexpr int64_t kStrideMultiple = 64;
-
-}  // namespace
-
 void RowQuantizer::Resize(int64_t rows, int64_t cols) {
   rows_ = rows;
   cols_ = cols;
-  stride_ = RoundUp(cols, kStrideMultiple);
+  stride_ = RoundUp(cols, kStrideCols);
   codes_.resize(static_cast<size_t>(rows * stride_));
   scales_.resize(static_cast<size_t>(rows));
   sums_.resize(static_cast<size_t>(rows * (stride_ / kSumCols)));

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/checked.h"
-#include "kernels/onednn/cpu_isa.h"
 #include "kernels/onednn/int8_matmul.h"
 
 namespace ounce {
@@ -13,8 +12,6 @@ namespace {
 // are scaled.
 constexpr int64_t kTokenBlock = 128;
 static_assert(kTokenBlock % kPanelTokens == 0);
-
-constexpr int64_t kColumnMultiple = 64;  // As of QuantizedRows::stride.
 
 // The parts of the scratch memory, each a multiple of 64 bytes apart.
 struct Buffers {
@@ -27,7 +24,7 @@ struct Buffers {
   Buffers(const PackedMatrix& w, int64_t rows, uint8_t* memory)
       : padded_rows(RoundUp(rows, kPanelRows)) {
     panels.codes =
-        Take<int8_t>(memory, padded_rows * RoundUp(w.cols, kColumnMultiple));
+        Take<int8_t>(memory, padded_rows * RoundUp(w.cols, kStrideCols));
     panels.scales = Take<float>(memory, padded_rows);
     panels.offsets = Take<int32_t>(memory, padded_rows);
     sums = Take<int32_t>(memory, kTokenBlock * padded_rows);

@@ -26,7 +26,6 @@ constexpr int kPanelBlocks = static_cast<int>(kPanelRows / kRowBlock);
 constexpr int64_t kChunkBytes = 4 * kRowBlock;  // Four columns of a block.
 static_assert(kChunkBytes == 4 * kLanes, "a chunk is one vector");
 constexpr int64_t kPanelChunkBytes = kPanelBlocks * kChunkBytes;
-constexpr int64_t kColumnMultiple = 64;  // As of QuantizedRows::stride.
 
 const hn::Repartition<uint8_t, IntTag> kBytes;
 
@@ -46,8 +45,7 @@ struct PanelBlocks {
   int count;  // Of them, 1 to kPanelBlocks.
 };
 
-// Zeros for the columns [begin, end) of block `b` of a panel, or of all its
-// blocks from `b` on.
+// Zeros for the columns [begin, end) of a panel's blocks from `first_block` on.
 void ClearChunks(int64_t begin, int64_t end, int first_block, int8_t* codes) {
   for (int64_t c = begin; c < end; c += 4) {
     std::memset(
@@ -177,7 +175,7 @@ template <class Source>
 void UnpackPanels(const PackedMatrix& w, int64_t row_begin, int64_t row_end,
                   const Int8Panels& out) {
   const typename Source::Layout layout = Source::LayoutOf(w);
-  const int64_t cols = RoundUp(w.cols, kColumnMultiple);
+  const int64_t cols = RoundUp(w.cols, kStrideCols);
   for (int64_t row = row_begin; row < row_end; row += kPanelRows) {
     const int64_t first = row - row_begin;
     const Int8Panels panel = {out.codes + first * cols, out.scales + first,

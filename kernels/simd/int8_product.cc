@@ -22,7 +22,7 @@ constexpr int64_t kChunkBytes = 4 * kRowBlock;  // Four columns.
 // Tokens that pass over all row blocks of a call before the next ones do: their
 // codes stay in the second-level cache.  Whole tiles.
 template <Isa kIsa>
-constexpr int64_t kTokenChunk = 64 / Dot<kIsa>::kS8Tokens* Dot<kIsa>::kS8Tokens;
+constexpr int64_t kTokenChunk = 64 - 64 % Dot<kIsa>::kS8Tokens;
 // How far ahead of the codes in use the next are asked for.
 constexpr int64_t kPrefetchBytes = 3072;
 // With more tokens the products take longer than the weights.
