@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "core/packing/packed_matrix.h"
 #include "model/arch/registry.h"
+#include "model/element_map.h"
 #include "model/spec.h"
 #include "model/tensor_source.h"
 #include "model/tensor_table.h"
@@ -16,8 +18,12 @@
 namespace ounce {
 
 struct BoundTensor {
-  TensorSlot slot;      // Canonical name, shape and role.
-  PackedMatrix matrix;  // Points into the source; a vector is one row.
+  TensorSlot slot;  // Canonical name, shape and role.
+  // Points into the source; a vector is one row.  Its rows follow each other
+  // there only if `map` is the identity; else `data` is the start of a stored
+  // float tensor that holds more, and ReadRows() alone knows where.
+  PackedMatrix matrix;
+  ElementMap map = {};
 };
 
 struct BoundTensors {
@@ -35,6 +41,19 @@ struct BoundTensors {
 absl::StatusOr<BoundTensors> BindTensors(const ModelSpec& spec,
                                          const Architecture* architecture,
                                          const TensorSource& source);
+
+// Values of rows [begin, end) of `tensor`, row after row, into `out`.
+void ReadRows(const BoundTensor& tensor, int64_t begin, int64_t end,
+              float* out);
+
+// The stored bytes that hold rows [begin, end), and may hold others between
+// them.
+absl::Span<const uint8_t> StoredBytes(const BoundTensor& tensor, int64_t begin,
+                                      int64_t end);
+
+// A copy of the whole matrix with its rows one after the other, of the same
+// codec.
+std::vector<uint8_t> CopyMatrix(const BoundTensor& tensor);
 
 // kInvalidArgument, naming the tensor and the element, when rows [begin, end)
 // of a float tensor hold a NaN or an infinity.  Packed tensors pass.

@@ -1,8 +1,10 @@
 #include "model/spec.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "core/status_macros.h"
 
 namespace ounce {
@@ -13,6 +15,9 @@ namespace {
 constexpr int64_t kMaxSize = int64_t{1} << 20;
 constexpr int64_t kMaxVocab = int64_t{1} << 24;
 constexpr int64_t kMaxContext = int64_t{1} << 32;
+constexpr int64_t kMaxExperts = 4096;
+// A learned position is a row of a matrix: a bound that a file can hold.
+constexpr int64_t kMaxLearned = int64_t{1} << 24;
 
 absl::Status CheckRange(absl::string_view field, int64_t value, int64_t low,
                         int64_t high) {
@@ -27,50 +32,178 @@ absl::Status CheckPositive(absl::string_view field, double value) {
       absl::StrCat(field, " is ", value, "; expected a positive number"));
 }
 
-absl::Status CheckRotary(const RotarySpec& rotary) {
-  OUNCE_RETURN_IF_ERROR(CheckPositive("rotary base", rotary.base));
-  OUNCE_RETURN_IF_ERROR(CheckPositive("rotary factor", rotary.factor));
-  if (rotary.scaling != RotaryScaling::kLlama3) return absl::OkStatus();
+absl::Status CheckNotNegative(absl::string_view field, double value) {
+  if (std::isfinite(value) && value >= 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, " is ", value, "; expected 0 or a positive number"));
+}
+
+absl::Status CheckLlama3(const RotarySpec& rotary) {
   OUNCE_RETURN_IF_ERROR(
       CheckPositive("rotary low_freq_factor", rotary.low_freq_factor));
   OUNCE_RETURN_IF_ERROR(
       CheckPositive("rotary high_freq_factor", rotary.high_freq_factor));
-  if (rotary.high_freq_factor <= rotary.low_freq_factor) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "rotary high_freq_factor is ", rotary.high_freq_factor,
-        "; expected more than low_freq_factor, ", rotary.low_freq_factor));
+  if (rotary.high_freq_factor > rotary.low_freq_factor) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "rotary high_freq_factor is ", rotary.high_freq_factor,
+      "; expected more than low_freq_factor, ", rotary.low_freq_factor));
+}
+
+absl::Status CheckYarn(const RotarySpec& rotary) {
+  OUNCE_RETURN_IF_ERROR(CheckPositive("rotary beta_fast", rotary.beta_fast));
+  OUNCE_RETURN_IF_ERROR(CheckPositive("rotary beta_slow", rotary.beta_slow));
+  if (rotary.base > 1.0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "rotary base is ", rotary.base, "; yarn scaling expects more than 1"));
+}
+
+absl::Status CheckLongRope(const RotarySpec& rotary, int64_t dims) {
+  for (const auto* factors : {&rotary.short_factors, &rotary.long_factors}) {
+    OUNCE_RETURN_IF_ERROR(CheckRange("number of rotary longrope factors",
+                                     static_cast<int64_t>(factors->size()),
+                                     dims / 2, dims / 2));
+    for (const double factor : *factors) {
+      OUNCE_RETURN_IF_ERROR(CheckPositive("rotary longrope factor", factor));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRotary(const RotarySpec& rotary, int64_t dims,
+                         int64_t head_dim) {
+  OUNCE_RETURN_IF_ERROR(CheckRange("rotary dims", dims, 2, head_dim));
+  if (dims % 2 != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("rotary dims is ", dims, "; expected an even number"));
+  }
+  OUNCE_RETURN_IF_ERROR(CheckPositive("rotary base", rotary.base));
+  OUNCE_RETURN_IF_ERROR(CheckPositive("rotary factor", rotary.factor));
+  OUNCE_RETURN_IF_ERROR(
+      CheckPositive("rotary attention_factor", rotary.attention_factor));
+  switch (rotary.scaling) {
+    case RotaryScaling::kNone:
+    case RotaryScaling::kLinear:
+      return absl::OkStatus();
+    case RotaryScaling::kLlama3:
+      OUNCE_RETURN_IF_ERROR(CheckLlama3(rotary));
+      break;
+    case RotaryScaling::kYarn:
+      OUNCE_RETURN_IF_ERROR(CheckYarn(rotary));
+      break;
+    case RotaryScaling::kLongRope:
+      OUNCE_RETURN_IF_ERROR(CheckLongRope(rotary, dims));
+      break;
+    case RotaryScaling::kDynamic:
+      if (dims == 2) {
+        return absl::InvalidArgumentError(
+            "rotary dims is 2; dynamic scaling expects more");
+      }
+      break;
   }
   return CheckRange("rotary original context", rotary.original_context, 1,
                     kMaxContext);
 }
 
-}  // namespace
-
-absl::Status CheckSpec(const ModelSpec& spec) {
+absl::Status CheckSizes(const ModelSpec& spec) {
   OUNCE_RETURN_IF_ERROR(CheckRange("vocab", spec.vocab, 1, kMaxVocab));
   OUNCE_RETURN_IF_ERROR(CheckRange("width", spec.width, 1, kMaxSize));
+  OUNCE_RETURN_IF_ERROR(
+      CheckRange("embedding width", spec.token_width(), 1, kMaxSize));
   OUNCE_RETURN_IF_ERROR(CheckRange("layers", spec.layers, 1, 4096));
   OUNCE_RETURN_IF_ERROR(CheckRange("heads", spec.heads, 1, 4096));
   OUNCE_RETURN_IF_ERROR(CheckRange("kv_heads", spec.kv_heads, 1, spec.heads));
-  OUNCE_RETURN_IF_ERROR(CheckRange("head_dim", spec.head_dim, 2, 8192));
+  OUNCE_RETURN_IF_ERROR(CheckRange("head_dim", spec.head_dim, 1, 8192));
   OUNCE_RETURN_IF_ERROR(CheckRange("ffn", spec.ffn, 1, kMaxSize));
   OUNCE_RETURN_IF_ERROR(
       CheckRange("max_context", spec.max_context, 1, kMaxContext));
   OUNCE_RETURN_IF_ERROR(CheckRange("window", spec.window, 0, kMaxContext));
-  OUNCE_RETURN_IF_ERROR(CheckPositive("norm_epsilon", spec.norm_epsilon));
   if (spec.heads % spec.kv_heads != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("heads is ", spec.heads, "; expected a multiple of ",
                      spec.kv_heads, ", the number of kv_heads"));
   }
-  if (spec.head_dim % 2 != 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "head_dim is ", spec.head_dim, "; expected an even number"));
+  if (spec.layer_kinds.empty()) return absl::OkStatus();
+  return CheckRange("number of layer kinds",
+                    static_cast<int64_t>(spec.layer_kinds.size()), spec.layers,
+                    spec.layers);
+}
+
+absl::Status CheckExperts(const ExpertSpec& experts) {
+  OUNCE_RETURN_IF_ERROR(CheckRange("experts", experts.experts, 0, kMaxExperts));
+  if (experts.experts == 0) return absl::OkStatus();
+  OUNCE_RETURN_IF_ERROR(
+      CheckRange("experts per token", experts.per_token, 1, experts.experts));
+  OUNCE_RETURN_IF_ERROR(CheckRange("expert ffn", experts.ffn, 1, kMaxSize));
+  return CheckRange("shared expert ffn", experts.shared_ffn, 0, kMaxSize);
+}
+
+absl::Status CheckPositions(const ModelSpec& spec) {
+  if (spec.position == PositionKind::kLearned) {
+    OUNCE_RETURN_IF_ERROR(
+        CheckRange("position_offset", spec.position_offset, 0, kMaxSize));
+    return CheckRange("max_context of learned positions", spec.max_context, 1,
+                      kMaxLearned);
   }
+  if (spec.position == PositionKind::kAlibi) {
+    return CheckPositive("alibi_scale", spec.alibi_scale);
+  }
+  if (spec.uses_rotary(LayerRotary::kGlobal)) {
+    OUNCE_RETURN_IF_ERROR(
+        CheckRotary(spec.rotary, spec.rotary_dims(spec.rotary), spec.head_dim));
+  }
+  if (!spec.uses_rotary(LayerRotary::kLocal)) return absl::OkStatus();
+  return CheckRotary(spec.local_rotary, spec.rotary_dims(spec.local_rotary),
+                     spec.head_dim);
+}
+
+absl::Status CheckScales(const ModelSpec& spec) {
+  OUNCE_RETURN_IF_ERROR(CheckPositive("norm_epsilon", spec.norm_epsilon));
+  OUNCE_RETURN_IF_ERROR(CheckNotNegative("norm_offset", spec.norm_offset));
+  OUNCE_RETURN_IF_ERROR(CheckPositive("embedding_scale", spec.embedding_scale));
+  OUNCE_RETURN_IF_ERROR(
+      CheckNotNegative("attention_scale", spec.attention_scale));
+  OUNCE_RETURN_IF_ERROR(
+      CheckNotNegative("attention_soft_cap", spec.attention_soft_cap));
+  OUNCE_RETURN_IF_ERROR(CheckPositive("residual_scale", spec.residual_scale));
+  OUNCE_RETURN_IF_ERROR(CheckPositive("logit_scale", spec.logit_scale));
+  return CheckNotNegative("logit_soft_cap", spec.logit_soft_cap);
+}
+
+// Choices that no family combines, and that the executor does not run.
+absl::Status CheckChoices(const ModelSpec& spec) {
+  const bool parallel = spec.residual != ResidualOrder::kSerial;
+  if (parallel && spec.norm_placement != NormPlacement::kInput) {
+    return absl::InvalidArgumentError(
+        "parallel attention and feed-forward need norms of their inputs alone");
+  }
+  if (spec.residual_from_norm &&
+      (parallel || spec.norm_placement != NormPlacement::kInput)) {
+    return absl::InvalidArgumentError(
+        "a residual from the norm needs serial sub-layers with norms of their "
+        "inputs");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool ModelSpec::uses_rotary(LayerRotary choice) const {
+  if (position != PositionKind::kRotary) return false;
+  if (layer_kinds.empty()) return choice == LayerRotary::kGlobal;
+  return std::any_of(
+      layer_kinds.begin(), layer_kinds.end(),
+      [choice](const LayerKind& kind) { return kind.rotary == choice; });
+}
+
+absl::Status CheckSpec(const ModelSpec& spec) {
+  OUNCE_RETURN_IF_ERROR(CheckSizes(spec));
+  OUNCE_RETURN_IF_ERROR(CheckScales(spec));
+  OUNCE_RETURN_IF_ERROR(CheckExperts(spec.experts));
+  OUNCE_RETURN_IF_ERROR(CheckChoices(spec));
   for (const int32_t id : spec.stop_ids) {
     OUNCE_RETURN_IF_ERROR(CheckRange("stop id", id, 0, kMaxVocab));
   }
-  return CheckRotary(spec.rotary);
+  return CheckPositions(spec);
 }
 
 }  // namespace ounce

@@ -18,11 +18,46 @@ enum class ActivationKind : uint8_t {
   kGelu = 1,      // x * normal_cdf(x)
   kGeluTanh = 2,  // The tanh approximation of it.
   kRelu = 3,
+  kTanh = 4,
+  kQuickGelu = 5,    // x * sigmoid(1.702 x)
+  kReluSquared = 6,  // max(x, 0)^2
 };
 enum class RotaryScaling : uint8_t {
   kNone = 0,
-  kLinear = 1,  // Positions divided by `factor`.
-  kLlama3 = 2,  // Low frequencies divided by `factor`, high ones kept.
+  kLinear = 1,    // Positions divided by `factor`.
+  kLlama3 = 2,    // Low frequencies divided by `factor`, high ones kept.
+  kDynamic = 3,   // A base that grows with texts longer than max_context.
+  kYarn = 4,      // Low frequencies divided, high ones kept, a ramp between.
+  kLongRope = 5,  // Each frequency divided by a factor of its own.
+};
+enum class NormKind : uint8_t { kRms = 0, kLayer = 1 };
+// Of each sub-layer f (attention, feed-forward), x its input:
+enum class NormPlacement : uint8_t {
+  kInput = 0,           // x + f(norm(x))
+  kOutput = 1,          // x + norm(f(x))
+  kInputAndOutput = 2,  // x + norm'(f(norm(x)))
+  kSum = 3,             // norm(x + f(x))
+};
+enum class ResidualOrder : uint8_t {
+  kSerial = 0,
+  kParallel = 1,        // x + attention(norm(x)) + ffn(norm'(x))
+  kParallelShared = 2,  // The same with one norm for both.
+};
+enum class QkNorm : uint8_t {
+  kNone = 0,
+  kHead = 1,   // Each head's query and key by themselves, one weight for all.
+  kWhole = 2,  // All heads' together.
+};
+enum class PositionKind : uint8_t {
+  kRotary = 0,
+  kLearned = 1,  // A vector per position, added to the embedding.
+  kAlibi = 2,    // Scores biased by distance, each head by a slope of its own.
+};
+// Which rotary angles a layer takes.
+enum class LayerRotary : uint8_t {
+  kGlobal = 0,  // ModelSpec::rotary
+  kLocal = 1,   // ModelSpec::local_rotary
+  kNone = 2,
 };
 
 struct RotarySpec {
@@ -33,7 +68,42 @@ struct RotarySpec {
   // scaled, those below original_context / high_freq_factor are not.
   double low_freq_factor = 1.0;
   double high_freq_factor = 4.0;
+  // Positions before scaling: of kLlama3, kYarn; of kDynamic, kLongRope where
+  // a text begins to count as long.
   int64_t original_context = 8192;
+  // Values of a head that are turned, from its first on; even; 0: all.
+  int64_t dims = 0;
+  // Turns neighbours (x[2i], x[2i + 1]) in place of halves (x[i], x[i + n/2]).
+  bool adjacent_pairs = false;
+  // For kYarn: rotations within original_context above which a frequency is
+  // kept, and below which it is divided by `factor`.
+  double beta_fast = 32.0;
+  double beta_slow = 1.0;
+  bool truncate = true;  // The ramp between begins and ends at whole pairs.
+  // What cosines and sines are multiplied by, for kYarn and kLongRope.
+  double attention_factor = 1.0;
+  // For kLongRope, [dims / 2] each: divisors of the frequencies of texts up to
+  // original_context, and of longer ones.
+  std::vector<double> short_factors;
+  std::vector<double> long_factors;
+};
+
+// What may differ from layer to layer.
+struct LayerKind {
+  bool windowed = true;  // Sees no further than ModelSpec::window, if that is.
+  LayerRotary rotary = LayerRotary::kGlobal;
+  bool routed = true;  // Has experts, if the model has.
+};
+
+// A feed-forward of experts of which a router picks some for each token.
+// Source: Shazeer et al., arXiv:1701.06538; Mixtral, arXiv:2401.04088.
+struct ExpertSpec {
+  int64_t experts = 0;    // 0: none, every layer has one feed-forward.
+  int64_t per_token = 0;  // Of the experts.
+  int64_t ffn = 0;        // Width of one expert.
+  // Of the expert that every token takes, weighted by a gate; 0: none.
+  int64_t shared_ffn = 0;
+  bool normalized = true;  // The picked experts' weights sum to 1.
 };
 
 struct ModelSpec {
@@ -43,7 +113,7 @@ struct ModelSpec {
   int64_t layers = 0;
   int64_t heads = 0;
   int64_t kv_heads = 0;  // Divides `heads`.
-  int64_t head_dim = 0;  // Even.
+  int64_t head_dim = 0;  // Even where positions are rotary.
   int64_t ffn = 0;
   int64_t max_context = 0;  // Positions the model was made for.
   double norm_epsilon = 1e-6;
@@ -57,6 +127,55 @@ struct ModelSpec {
   bool tied_head = false;  // The head is the embedding's matrix.
   // Ids that end a generated text; may be empty.
   std::vector<int32_t> stop_ids;
+
+  NormKind norm = NormKind::kRms;
+  bool norm_bias = false;    // For kLayer.
+  double norm_offset = 0.0;  // Added to what a file holds as a norm's weight.
+  NormPlacement norm_placement = NormPlacement::kInput;
+  bool final_norm = true;
+  ResidualOrder residual = ResidualOrder::kSerial;
+  // The residual goes on from the normed input: for NormPlacement::kInput.
+  bool residual_from_norm = false;
+  QkNorm qk_norm = QkNorm::kNone;
+  PositionKind position = PositionKind::kRotary;
+  int64_t position_offset = 0;  // For kLearned: rows before position 0's.
+  double alibi_scale = 1.0;     // What slopes are multiplied by.
+  bool alibi_bf16 = false;      // Biases are rounded to bfloat16.
+  RotarySpec local_rotary;
+  std::vector<LayerKind> layer_kinds;  // [layers]; empty: all as by default.
+  bool gated_ffn = true;  // down(act(gate(x)) * up(x)), or down(act(up(x))).
+  ExpertSpec experts;
+  int64_t embedding_width = 0;   // Of the token embedding; 0: `width`.
+  double embedding_scale = 1.0;  // What token embeddings are multiplied by.
+  bool embedding_norm = false;   // A norm follows the embedding.
+  double attention_scale = 0.0;  // Of scores; 0: 1 / sqrt(head_dim).
+  bool attention_scale_by_layer = false;  // Divided by the layer's number, 1..
+  double attention_soft_cap = 0.0;        // cap * tanh(score / cap); 0: none.
+  double residual_scale = 1.0;  // What a sub-layer adds is multiplied by.
+  double logit_scale = 1.0;
+  double logit_soft_cap = 0.0;
+  bool head_bias = false;
+
+  LayerKind layer_kind(int64_t layer) const {
+    return layer_kinds.empty() ? LayerKind()
+                               : layer_kinds[static_cast<size_t>(layer)];
+  }
+  // The window of `layer`, 0: none.
+  int64_t layer_window(int64_t layer) const {
+    return layer_kind(layer).windowed ? window : 0;
+  }
+  bool has_experts(int64_t layer) const {
+    return experts.experts > 0 && layer_kind(layer).routed;
+  }
+  bool uses_rotary(LayerRotary choice) const;
+  int64_t token_width() const {
+    return embedding_width > 0 ? embedding_width : width;
+  }
+  // Rows of the table of learned positions.
+  int64_t position_rows() const { return max_context + position_offset; }
+  int64_t rotary_dims(const RotarySpec& spec) const {
+    return spec.dims > 0 ? spec.dims : head_dim;
+  }
 };
 
 // kInvalidArgument, naming the field, when a value breaks a rule above, is out

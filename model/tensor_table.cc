@@ -7,65 +7,132 @@
 namespace ounce {
 namespace {
 
-// Collects the slots of one block under its name.
-class LayerSlots {
+// Collects slots whose names begin with a prefix.
+class Slots {
  public:
-  LayerSlots(int64_t layer, std::vector<TensorSlot>* table)
-      : layer_(layer), table_(*table) {}
+  Slots(std::string prefix, const ModelSpec& spec,
+        std::vector<TensorSlot>* table)
+      : prefix_(std::move(prefix)), spec_(spec), table_(*table) {}
 
-  void Vector(absl::string_view name, int64_t size) {
-    table_.push_back(
-        {LayerTensorName(layer_, name), {size}, TensorRole::kVector});
+  void Add(absl::string_view name, Shape shape, TensorRole role) {
+    table_.push_back({absl::StrCat(prefix_, name), std::move(shape), role});
+  }
+  void Norm(absl::string_view name, int64_t size) {
+    Add(absl::StrCat(name, ".weight"), {size}, TensorRole::kVector);
+    if (spec_.norm != NormKind::kLayer || !spec_.norm_bias) return;
+    Add(absl::StrCat(name, ".bias"), {size}, TensorRole::kVector);
   }
   void Projection(absl::string_view name, int64_t out, int64_t in, bool bias) {
-    table_.push_back({LayerTensorName(layer_, absl::StrCat(name, ".weight")),
-                      {out, in},
-                      TensorRole::kMatrix});
-    if (bias) Vector(absl::StrCat(name, ".bias"), out);
+    Add(absl::StrCat(name, ".weight"), {out, in}, TensorRole::kMatrix);
+    if (bias) Add(absl::StrCat(name, ".bias"), {out}, TensorRole::kVector);
+  }
+  // The projections of a feed-forward called `name` of `ffn` units.
+  void FeedForward(absl::string_view name, int64_t ffn) {
+    const bool bias = spec_.ffn_bias;
+    if (spec_.gated_ffn) {
+      Projection(absl::StrCat(name, ".gate_proj"), ffn, spec_.width, bias);
+    }
+    Projection(absl::StrCat(name, ".up_proj"), ffn, spec_.width, bias);
+    Projection(absl::StrCat(name, ".down_proj"), spec_.width, ffn, bias);
   }
 
  private:
-  const int64_t layer_;
+  const std::string prefix_;
+  const ModelSpec& spec_;
   std::vector<TensorSlot>& table_;
 };
 
-void AppendLayer(const ModelSpec& spec, int64_t layer,
-                 std::vector<TensorSlot>* table) {
+bool HasOutputNorms(const ModelSpec& spec) {
+  return spec.norm_placement == NormPlacement::kOutput ||
+         spec.norm_placement == NormPlacement::kInputAndOutput;
+}
+
+// Norms of a sub-layer's input or of the sum after it, which share names.
+bool HasBlockNorms(const ModelSpec& spec) {
+  return spec.norm_placement != NormPlacement::kOutput;
+}
+
+void AppendAttention(const ModelSpec& spec, Slots* slots) {
   const int64_t query = spec.heads * spec.head_dim;
   const int64_t kv = spec.kv_heads * spec.head_dim;
-  LayerSlots slots(layer, table);
-  slots.Vector("input_layernorm.weight", spec.width);
-  slots.Projection("self_attn.q_proj", query, spec.width, spec.qkv_bias);
-  slots.Projection("self_attn.k_proj", kv, spec.width, spec.qkv_bias);
-  slots.Projection("self_attn.v_proj", kv, spec.width, spec.qkv_bias);
-  slots.Projection("self_attn.o_proj", spec.width, query, spec.output_bias);
-  slots.Vector("post_attention_layernorm.weight", spec.width);
-  slots.Projection("mlp.gate_proj", spec.ffn, spec.width, spec.ffn_bias);
-  slots.Projection("mlp.up_proj", spec.ffn, spec.width, spec.ffn_bias);
-  slots.Projection("mlp.down_proj", spec.width, spec.ffn, spec.ffn_bias);
+  if (HasBlockNorms(spec)) slots->Norm("input_layernorm", spec.width);
+  slots->Projection("self_attn.q_proj", query, spec.width, spec.qkv_bias);
+  slots->Projection("self_attn.k_proj", kv, spec.width, spec.qkv_bias);
+  slots->Projection("self_attn.v_proj", kv, spec.width, spec.qkv_bias);
+  if (spec.qk_norm != QkNorm::kNone) {
+    const bool whole = spec.qk_norm == QkNorm::kWhole;
+    slots->Norm("self_attn.q_norm", whole ? query : spec.head_dim);
+    slots->Norm("self_attn.k_norm", whole ? kv : spec.head_dim);
+  }
+  slots->Projection("self_attn.o_proj", spec.width, query, spec.output_bias);
+  if (HasOutputNorms(spec)) slots->Norm("self_attn.output_norm", spec.width);
+}
+
+void AppendExperts(const ModelSpec& spec, Slots* slots) {
+  const ExpertSpec& experts = spec.experts;
+  slots->Add("mlp.router.weight", {experts.experts, spec.width},
+             TensorRole::kRouter);
+  for (int64_t expert = 0; expert < experts.experts; ++expert) {
+    slots->FeedForward(absl::StrCat("mlp.experts.", expert), experts.ffn);
+  }
+  if (experts.shared_ffn == 0) return;
+  slots->FeedForward("mlp.shared_expert", experts.shared_ffn);
+  slots->Add("mlp.shared_expert_gate.weight", {1, spec.width},
+             TensorRole::kRouter);
+}
+
+void AppendLayer(const ModelSpec& spec, int64_t layer,
+                 std::vector<TensorSlot>* table) {
+  Slots slots(LayerTensorName(layer, ""), spec, table);
+  AppendAttention(spec, &slots);
+  if (HasBlockNorms(spec) && spec.residual != ResidualOrder::kParallelShared) {
+    slots.Norm("post_attention_layernorm", spec.width);
+  }
+  if (spec.has_experts(layer)) {
+    AppendExperts(spec, &slots);
+  } else {
+    slots.FeedForward("mlp", spec.ffn);
+  }
+  if (HasOutputNorms(spec)) slots.Norm("mlp.output_norm", spec.width);
 }
 
 }  // namespace
 
 std::vector<TensorSlot> TensorTable(const ModelSpec& spec) {
   std::vector<TensorSlot> table;
-  table.push_back({std::string(kEmbeddingName),
-                   {spec.vocab, spec.width},
-                   TensorRole::kEmbedding});
+  Slots slots("", spec, &table);
+  const int64_t embedding = spec.token_width();
+  slots.Add(kEmbeddingName, {spec.vocab, embedding}, TensorRole::kEmbedding);
+  if (spec.position == PositionKind::kLearned) {
+    slots.Add(kPositionsName, {spec.position_rows(), spec.width},
+              TensorRole::kPositions);
+  }
+  if (embedding != spec.width) {
+    slots.Add(kProjectInName, {spec.width, embedding}, TensorRole::kMatrix);
+  }
+  if (spec.embedding_norm) slots.Norm(kEmbeddingNorm, spec.width);
   for (int64_t layer = 0; layer < spec.layers; ++layer) {
     AppendLayer(spec, layer, &table);
   }
-  table.push_back(
-      {std::string(kFinalNormName), {spec.width}, TensorRole::kVector});
+  if (spec.final_norm) slots.Norm(kFinalNorm, spec.width);
+  if (embedding != spec.width) {
+    slots.Add(kProjectOutName, {embedding, spec.width}, TensorRole::kMatrix);
+  }
   if (!spec.tied_head) {
-    table.push_back(
-        {std::string(kHeadName), {spec.vocab, spec.width}, TensorRole::kHead});
+    slots.Add(kHeadName, {spec.vocab, embedding}, TensorRole::kHead);
+  }
+  if (spec.head_bias) {
+    slots.Add(kHeadBiasName, {spec.vocab}, TensorRole::kVector);
   }
   return table;
 }
 
 std::string LayerTensorName(int64_t layer, absl::string_view suffix) {
   return absl::StrCat("model.layers.", layer, ".", suffix);
+}
+
+std::string ExpertName(int64_t expert, absl::string_view projection) {
+  return absl::StrCat("mlp.experts.", expert, ".", projection);
 }
 
 int64_t CountParameters(const std::vector<TensorSlot>& table) {

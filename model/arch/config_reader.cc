@@ -1,14 +1,15 @@
 #include "model/arch/config_reader.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
+#include <optional>
 #include <utility>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "core/annotate.h"
 #include "core/status_macros.h"
+#include "model/arch/rotary_config.h"
 
 namespace ounce {
 namespace {
@@ -23,57 +24,101 @@ absl::StatusOr<int32_t> ToTokenId(const Json& value) {
   return static_cast<int32_t>(*id);
 }
 
-absl::Status ParseScaling(const Json& scaling, int64_t max_context,
-                          RotarySpec* rotary) {
-  OUNCE_ASSIGN_OR_RETURN(const std::string older,
-                         scaling.GetStringOr("type", "default"));
-  OUNCE_ASSIGN_OR_RETURN(const std::string type,
-                         scaling.GetStringOr("rope_type", older));
-  if (type == "default") return absl::OkStatus();
-  if (type == "linear") {
-    rotary->scaling = RotaryScaling::kLinear;
-    OUNCE_ASSIGN_OR_RETURN(rotary->factor, scaling.GetDouble("factor"));
-    return absl::OkStatus();
+absl::StatusOr<std::vector<std::string>> ParseStrings(const Json& value,
+                                                      absl::string_view key) {
+  std::vector<std::string> strings;
+  const Json::Array* list = value.AsArray();
+  bool valid = list != nullptr;
+  for (size_t i = 0; valid && i < list->size(); ++i) {
+    const std::string* element = (*list)[i].AsString();
+    valid = element != nullptr;
+    if (valid) strings.push_back(*element);
   }
-  if (type == "llama3") {
-    rotary->scaling = RotaryScaling::kLlama3;
-    OUNCE_ASSIGN_OR_RETURN(rotary->factor, scaling.GetDouble("factor"));
-    OUNCE_ASSIGN_OR_RETURN(rotary->low_freq_factor,
-                           scaling.GetDouble("low_freq_factor"));
-    OUNCE_ASSIGN_OR_RETURN(rotary->high_freq_factor,
-                           scaling.GetDouble("high_freq_factor"));
-    OUNCE_ASSIGN_OR_RETURN(
-        rotary->original_context,
-        scaling.GetIntOr("original_max_position_embeddings", max_context));
-    return absl::OkStatus();
-  }
-  return absl::UnimplementedError(
-      absl::StrCat("rotary scaling \"", type,
-                   "\"; supported are \"default\", \"linear\" and \"llama3\""));
+  if (valid) return strings;
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", key, "\" is of type ", value.TypeName(),
+                   "; expected a list of strings"));
 }
 
 }  // namespace
 
-absl::StatusOr<RotarySpec> ParseRotary(const Json& config, double default_base,
-                                       int64_t max_context) {
-  RotarySpec rotary;
-  OUNCE_ASSIGN_OR_RETURN(rotary.base,
-                         config.GetDoubleOr("rope_theta", default_base));
-  for (const char* key : {"rope_parameters", "rope_scaling"}) {
-    const Json* scaling = config.Find(key);
-    if (scaling == nullptr || scaling->is_null()) continue;
-    if (scaling->AsObject() == nullptr) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("\"", key, "\" is of type ", scaling->TypeName(),
-                       "; expected an object"));
-    }
-    OUNCE_ASSIGN_OR_RETURN(rotary.base,
-                           scaling->GetDoubleOr("rope_theta", rotary.base));
-    OUNCE_RETURN_IF_ERROR(
-        Annotate(ParseScaling(*scaling, max_context, &rotary), key));
-    break;
+int64_t ConfigReader::Int(absl::string_view key, int64_t fallback) {
+  return Take(config_.GetIntOr(key, fallback), fallback);
+}
+
+double ConfigReader::Double(absl::string_view key, double fallback) {
+  return Take(config_.GetDoubleOr(key, fallback), fallback);
+}
+
+bool ConfigReader::Bool(absl::string_view key, bool fallback) {
+  return Take(config_.GetBoolOr(key, fallback), fallback);
+}
+
+std::string ConfigReader::String(absl::string_view key,
+                                 absl::string_view fallback) {
+  return Take(config_.GetStringOr(key, fallback), std::string(fallback));
+}
+
+ActivationKind ConfigReader::Activation(absl::string_view key,
+                                        absl::string_view fallback) {
+  return Take(Annotate(ParseActivation(String(key, fallback)), key),
+              ActivationKind::kSilu);
+}
+
+absl::string_view ConfigReader::FirstOf(
+    std::initializer_list<absl::string_view> keys) {
+  const auto* found =
+      std::find_if(keys.begin(), keys.end(),
+                   [this](absl::string_view key) { return HasValue(key); });
+  return found == keys.end() ? *keys.begin() : *found;
+}
+
+bool ConfigReader::Has(absl::string_view key) const {
+  return config_.Find(key) != nullptr;
+}
+
+bool ConfigReader::HasValue(absl::string_view key) const {
+  const Json* value = config_.Find(key);
+  return value != nullptr && !value->is_null();
+}
+
+std::vector<std::string> ConfigReader::Strings(absl::string_view key) {
+  if (!HasValue(key)) return {};
+  return Take(ParseStrings(*config_.Find(key), key), {});
+}
+
+RotarySpec ConfigReader::Rotary(const RotaryDefaults& defaults,
+                                const ModelSpec& spec,
+                                absl::string_view layer_type) {
+  return Take(ParseRotary(config_,
+                          {defaults.base, defaults.partial, spec.head_dim,
+                           spec.max_context},
+                          layer_type),
+              RotarySpec());
+}
+
+void ConfigReader::Refuse(bool condition, absl::string_view what) {
+  if (!condition || !status_.ok()) return;
+  status_ = absl::UnimplementedError(absl::StrCat(what, " is not supported"));
+}
+
+absl::StatusOr<std::vector<LayerKind>> LayerKindsOf(
+    const std::vector<std::string>& layer_types, int64_t layers) {
+  if (static_cast<int64_t>(layer_types.size()) != layers) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"layer_types\" has ", layer_types.size(),
+                     " entries; expected one for each of ", layers, " layers"));
   }
-  return rotary;
+  std::vector<LayerKind> kinds;
+  for (const std::string& type : layer_types) {
+    if (type != "full_attention" && type != "sliding_attention") {
+      return absl::UnimplementedError(absl::StrCat(
+          "\"layer_types\" has \"", type,
+          "\"; supported are full_attention and sliding_attention"));
+    }
+    kinds.push_back({.windowed = type == "sliding_attention"});
+  }
+  return kinds;
 }
 
 absl::StatusOr<ActivationKind> ParseActivation(absl::string_view name) {
@@ -81,9 +126,16 @@ absl::StatusOr<ActivationKind> ParseActivation(absl::string_view name) {
       std::pair("silu", ActivationKind::kSilu),
       std::pair("swish", ActivationKind::kSilu),
       std::pair("gelu", ActivationKind::kGelu),
+      std::pair("gelu_python", ActivationKind::kGelu),
       std::pair("gelu_new", ActivationKind::kGeluTanh),
+      std::pair("gelu_fast", ActivationKind::kGeluTanh),
+      std::pair("gelu_accurate", ActivationKind::kGeluTanh),
       std::pair("gelu_pytorch_tanh", ActivationKind::kGeluTanh),
+      std::pair("gelu_python_tanh", ActivationKind::kGeluTanh),
+      std::pair("quick_gelu", ActivationKind::kQuickGelu),
       std::pair("relu", ActivationKind::kRelu),
+      std::pair("relu2", ActivationKind::kReluSquared),
+      std::pair("tanh", ActivationKind::kTanh),
   };
   std::string known;
   for (const auto& [known_name, kind] : kNames) {
@@ -108,12 +160,6 @@ absl::StatusOr<std::vector<int32_t>> ParseStopIds(const Json& config) {
   OUNCE_ASSIGN_OR_RETURN(const int32_t id, ToTokenId(*value));
   ids.push_back(id);
   return ids;
-}
-
-std::vector<std::string> WithOptionalModelPrefix(absl::string_view name) {
-  std::vector<std::string> names = {std::string(name)};
-  if (absl::ConsumePrefix(&name, "model.")) names.emplace_back(name);
-  return names;
 }
 
 }  // namespace ounce

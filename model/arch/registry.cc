@@ -1,33 +1,32 @@
 #include "model/arch/registry.h"
 
-#include <array>
-
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
 #include "model/arch/config_reader.h"
-#include "model/arch/llama.h"
+#include "model/arch/families.h"
 
 namespace ounce {
 namespace {
 
-constexpr std::array kArchitectures = {
-    Architecture{"llama", ParseLlamaConfig, LlamaSourceNames,
-                 IsHarmlessInLlama},
-    Architecture{"mistral", ParseMistralConfig, LlamaSourceNames,
-                 IsHarmlessInLlama},
+constexpr const Architecture* kArchitectures[] = {
+    &kLlama,
+    &kMistral,
 };
 
 }  // namespace
 
-absl::Span<const Architecture> AllArchitectures() { return kArchitectures; }
+absl::Span<const Architecture* const> AllArchitectures() {
+  return kArchitectures;
+}
 
 absl::StatusOr<const Architecture*> FindArchitecture(
     absl::string_view model_type) {
   std::string known;
-  for (const Architecture& architecture : kArchitectures) {
-    if (architecture.model_type == model_type) return &architecture;
-    absl::StrAppend(&known, known.empty() ? "" : ", ", architecture.model_type);
+  for (const Architecture* architecture : kArchitectures) {
+    if (architecture->model_type == model_type) return architecture;
+    absl::StrAppend(&known, known.empty() ? "" : ", ",
+                    architecture->model_type);
   }
   return absl::UnimplementedError(
       absl::StrCat("model_type \"", model_type, "\"; supported are ", known));

@@ -1,15 +1,13 @@
-// The families of architectures.  Adding one is a file beside this one and a
-// row in registry.cc.
+// The families of architectures.  Adding one is a file beside this one, a line
+// in families.h and a row in registry.cc.
 #ifndef OUNCE_MODEL_ARCH_REGISTRY_H_
 #define OUNCE_MODEL_ARCH_REGISTRY_H_
-
-#include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "core/json.h"
+#include "model/arch/name_table.h"
 #include "model/spec.h"
 
 namespace ounce {
@@ -18,14 +16,10 @@ struct Architecture {
   absl::string_view model_type;  // Hugging Face `model_type`.
   // Everything but stop ids.  Absent keys take the family's reference defaults.
   absl::StatusOr<ModelSpec> (*parse_config)(const Json& config);
-  // Names under which checkpoints of the family hold the canonical tensor
-  // `name`, the usual one first.
-  std::vector<std::string> (*source_names)(absl::string_view name);
-  // True for tensors that carry nothing the model needs (masks, rotary tables).
-  bool (*is_harmless)(absl::string_view source_name);
+  NameTable names;  // Of its tensors.
 };
 
-absl::Span<const Architecture> AllArchitectures();
+absl::Span<const Architecture* const> AllArchitectures();
 
 // kUnimplemented: no family of that `model_type`, with the list we have.
 absl::StatusOr<const Architecture*> FindArchitecture(
