@@ -60,14 +60,11 @@ class Pipeline {
   template <typename Visit>
   absl::Status ForEachPanel(const TensorPlan& row, Visit visit) {
     const PackedMatrix& matrix = row.tensor->matrix;
-    const int64_t row_bytes = matrix.bytes / matrix.rows;
     const int64_t step = TensorPass::PanelRows(matrix.cols);
     for (int64_t begin = 0; begin < matrix.rows; begin += step) {
       const int64_t end = std::min(matrix.rows, begin + step);
       OUNCE_RETURN_IF_ERROR(visit(begin, end));
-      model_.source->Release(
-          absl::MakeConstSpan(matrix.data + begin * row_bytes,
-                              static_cast<size_t>((end - begin) * row_bytes)));
+      model_.source->Release(StoredBytes(*row.tensor, begin, end));
     }
     return absl::OkStatus();
   }

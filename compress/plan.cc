@@ -26,7 +26,7 @@ absl::StatusOr<TensorPlan> PlanTensor(const BoundTensor& tensor,
   TensorPlan plan;
   plan.tensor = &tensor;
   plan.codec = matrix.codec;
-  if (tensor.slot.role != TensorRole::kVector) {
+  if (IsCompressible(tensor.slot.role)) {
     plan.prune = MatchRule(recipe.prune, tensor.slot.name);
     plan.quantize = MatchRule(recipe.quantize, tensor.slot.name);
     if (plan.quantize != nullptr && plan.quantize->method == nullptr) {
@@ -53,7 +53,7 @@ std::vector<std::string> IdleRules(const std::vector<Rule>& rules,
     const bool any =
         std::any_of(bound.tensors.begin(), bound.tensors.end(),
                     [&](const BoundTensor& tensor) {
-                      return tensor.slot.role != TensorRole::kVector &&
+                      return IsCompressible(tensor.slot.role) &&
                              MatchRule(absl::MakeConstSpan(&rule, 1),
                                        tensor.slot.name) != nullptr;
                     });

@@ -165,7 +165,9 @@ int64_t TensorPass::MemoryBytes(const TensorPlan& plan) {
   const int64_t rows = std::min(matrix.rows, PanelRows(matrix.cols));
   const int64_t floats = rows * matrix.cols * int64_t{sizeof(float)};
   // The panel, its stored bytes before and after, and those of the last panel.
-  return floats + DivideUp(matrix.bytes, matrix.rows) * rows +
+  const auto stored =
+      static_cast<int64_t>(StoredBytes(*plan.tensor, 0, rows).size());
+  return floats + stored +
          2 * DivideUp(plan.bytes, matrix.rows) * RoundUp(rows, kRowBlock);
 }
 
@@ -209,8 +211,7 @@ bool TensorPass::ReadBlock(const BoundTensor& tensor, int64_t block) {
   absl::Status& status = block_status_[static_cast<size_t>(block)];
   status = CheckFinite(tensor, first, first + rows.rows);
   if (!status.ok()) return false;
-  GetCodecInfo(tensor.matrix.codec)
-      .unpack_rows(tensor.matrix, first, first + rows.rows, rows.data);
+  ReadRows(tensor, first, first + rows.rows, rows.data);
   return true;
 }
 

@@ -48,17 +48,19 @@ void AttendBlock(const KernelTable& table, const AttentionArgs& args,
   float* outs[kMaxAttentionRows];
   int64_t begin_keys[kMaxAttentionRows];
   int64_t end_keys[kMaxAttentionRows];
+  const float* biases[kMaxAttentionRows];
   for (int64_t row = block.begin; row < block.end; ++row) {
     const int64_t i = row - block.begin;
     const int64_t token = row / group;
-    const int64_t column =
-        (block.kv_head * group + row % group) * sequence.kv.head_dim;
+    const int64_t head = block.kv_head * group + row % group;
+    const int64_t column = head * sequence.kv.head_dim;
     const int64_t position = sequence.first_position + token;
     queries[i] = args.query.row(sequence.first_row + token) + column;
     outs[i] = out.row(sequence.first_row + token) + column;
     begin_keys[i] =
         args.window > 0 ? std::max<int64_t>(0, position - args.window + 1) : 0;
     end_keys[i] = position + 1;
+    if (args.biases.data != nullptr) biases[i] = args.biases.row(head);
   }
   AttentionTile tile;
   tile.kv = sequence.kv.head(block.kv_head);
@@ -68,6 +70,8 @@ void AttendBlock(const KernelTable& table, const AttentionArgs& args,
   tile.begin_keys = begin_keys;
   tile.end_keys = end_keys;
   tile.scale = args.scale;
+  tile.soft_cap = args.soft_cap;
+  if (args.biases.data != nullptr) tile.biases = biases;
   tile.key_mask = sequence.key_mask;
   tile.scratch = scratch;
   table.attention(tile);

@@ -27,6 +27,11 @@ struct AttentionArgs {
   int64_t heads = 0;              // A multiple of the layers' kv_heads.
   int64_t window = 0;  // A token sees itself and the window - 1 before; 0: all.
   float scale = 1.0f;
+  // Scores become soft_cap * tanh(score / soft_cap), unless this is 0.
+  float soft_cap = 0.0f;
+  // Added to the scores of head h and the key at position p: row h, column p;
+  // empty: nothing.
+  MatrixView<const float> biases;
   absl::Span<const AttentionSequence> sequences;
 };
 

@@ -86,7 +86,15 @@ using MatMulKernel = void (*)(const MatMulInput& x, const PackedMatrix& w,
                               int64_t row_begin, int64_t row_end,
                               MatrixView<float> out);
 
-enum class Activation : uint8_t { kSilu, kGelu, kGeluTanh, kRelu };
+enum class Activation : uint8_t {
+  kSilu,
+  kGelu,
+  kGeluTanh,
+  kRelu,
+  kTanh,
+  kQuickGelu,
+  kReluSquared,
+};
 
 // Rows of queries that one call of KernelTable::attention takes at most.
 inline constexpr int64_t kMaxAttentionRows = 32;
@@ -104,6 +112,10 @@ struct AttentionTile {
   const int64_t* begin_keys = nullptr;
   const int64_t* end_keys = nullptr;
   float scale = 1.0f;  // Of the scores, before softmax.
+  // Then they become soft_cap * tanh(score / soft_cap), unless this is 0.
+  float soft_cap = 0.0f;
+  // Added to the scores after that, [rows], each [positions]; or null.
+  const float* const* biases = nullptr;
   // [positions], 0: this key is hidden; or null.  All hidden: out is 0.
   const uint8_t* key_mask = nullptr;
   float* scratch = nullptr;  // AttentionScratch(head_dim) floats.
@@ -148,6 +160,12 @@ struct KernelTable {
   void (*rms_norm)(const float* x, const float* weight, int64_t width,
                    float epsilon, float* out) = nullptr;
 
+  // out = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias; `bias`
+  // may be null.  Within 4 ulp of the reference, which sums in f64, relative to
+  // the largest term.  `out` may be `x`.  Source: arXiv:1607.06450.
+  void (*layer_norm)(const float* x, const float* weight, const float* bias,
+                     int64_t width, float epsilon, float* out) = nullptr;
+
   // Rotates the pairs (x[i], x[i + dim / 2]), i < dim / 2, in place by the
   // angle whose cosine and sine are given ([dim / 2] each).  Same bits
   // everywhere apart from fused multiply-add: within 2 ulp of the larger input.
@@ -159,6 +177,13 @@ struct KernelTable {
   void (*gated_activation)(Activation activation, const float* gate,
                            const float* up, int64_t size, float* out) = nullptr;
 
+  // out = activation(x), as precise.  `out` may be `x`.
+  void (*activate)(Activation activation, const float* x, int64_t size,
+                   float* out) = nullptr;
+
+  // x = cap * tanh(x / cap), within cap * 2^-22.
+  void (*soft_cap)(float cap, int64_t size, float* x) = nullptr;
+
   // x += y.
   void (*add)(const float* y, int64_t size, float* x) = nullptr;
 
@@ -167,11 +192,12 @@ struct KernelTable {
   void (*store_kv)(const KvHead& kv, int64_t position, const float* key,
                    const float* value) = nullptr;
 
-  // softmax(scale * query * keys^T) * values for each row, keys in blocks of
-  // kAttentionKeys with a running maximum (online softmax, arXiv:1805.02867;
-  // arXiv:2205.14135), so that no row of scores is ever whole in memory.
-  // Scores are f32 dot products.  What a row gives does not depend on the
-  // other rows.  Within 1e-5 of the reference, relative to the largest value.
+  // softmax(scale * query * keys^T + bias) * values for each row, keys in
+  // blocks of kAttentionKeys with a running maximum (online softmax,
+  // arXiv:1805.02867; arXiv:2205.14135), so that no row of scores is ever whole
+  // in memory. Scores are f32 dot products.  What a row gives does not depend
+  // on the other rows.  Within 1e-5 of the reference, relative to the largest
+  // value.
   void (*attention)(const AttentionTile& tile) = nullptr;
 
   // Reads `bytes` bytes and does nothing with them, in one of kNumReadLoops

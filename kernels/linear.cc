@@ -203,4 +203,19 @@ void GatedLinear(KernelContext& context, const MatMulInput& input,
               });
 }
 
+void ActivatedLinear(KernelContext& context, const MatMulInput& input,
+                     Activation activation, const Projection& projection) {
+  const KernelTable& table = context.table();
+  const MatMulInput x = PrepareInput(context, input, {projection});
+  context.Run(NumTasks(table, projection), Cost(projection),
+              [&](int64_t task, int worker) {
+                const RowRange rows =
+                    RunTask(context, x, projection, task, worker);
+                for (int64_t t = 0; t < projection.out.rows; ++t) {
+                  float* out = projection.out.row(t) + rows.begin;
+                  table.activate(activation, out, rows.end - rows.begin, out);
+                }
+              });
+}
+
 }  // namespace ounce

@@ -39,6 +39,10 @@ void GatedLinear(KernelContext& context, const MatMulInput& x,
                  Activation activation, const Projection& gate,
                  const Projection& up);
 
+// One projection, then out = activation(out) in the same way.
+void ActivatedLinear(KernelContext& context, const MatMulInput& x,
+                     Activation activation, const Projection& projection);
+
 }  // namespace ounce
 
 #endif  // OUNCE_KERNELS_LINEAR_H_

@@ -5,6 +5,7 @@
 #include "kernels/row_tasks.h"
 
 namespace ounce {
+
 void RowQuantizer::Resize(int64_t rows, int64_t cols) {
   rows_ = rows;
   cols_ = cols;
@@ -31,14 +32,14 @@ QuantizedRows RowQuantizer::Quantize(KernelContext& context,
 }
 
 QuantizedRows RowQuantizer::NormAndQuantize(KernelContext& context,
+                                            const Norm& norm,
                                             MatrixView<const float> x,
-                                            const float* weight, float epsilon,
                                             MatrixView<float> normed) {
   OUNCE_DCHECK(x.rows == normed.rows && x.cols == normed.cols);
   Resize(x.rows, x.cols);
   const KernelTable& table = context.table();
   ForEachRow(context.pool(), x.rows, x.cols, [&](int64_t token) {
-    table.rms_norm(x.row(token), weight, x.cols, epsilon, normed.row(token));
+    NormalizeRow(table, norm, x.row(token), x.cols, normed.row(token));
     QuantizeRow(table, normed.row(token), token);
   });
   return {codes_.data(), scales_.data(), sums_.data(), rows_, cols_, stride_};

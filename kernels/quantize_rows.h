@@ -8,6 +8,7 @@
 
 #include "core/tensor.h"
 #include "kernels/kernel_context.h"
+#include "kernels/pointwise.h"
 
 namespace ounce {
 
@@ -17,10 +18,10 @@ class RowQuantizer {
   // Quantises every row of `x` [tokens, in], finite values.  The result points
   // into this object and lives until the next call.
   QuantizedRows Quantize(KernelContext& context, MatrixView<const float> x);
-  // RmsNorm of `x` into `normed`, and that quantised, in one pass.
-  QuantizedRows NormAndQuantize(KernelContext& context,
-                                MatrixView<const float> x, const float* weight,
-                                float epsilon, MatrixView<float> normed);
+  // `x` normalised into `normed`, and that quantised, in one pass.
+  QuantizedRows NormAndQuantize(KernelContext& context, const Norm& norm,
+                                MatrixView<const float> x,
+                                MatrixView<float> normed);
 
  private:
   // Makes room for `rows` tokens of `cols` values.

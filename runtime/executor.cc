@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/packing/codec.h"
 #include "core/status_macros.h"
-#include "kernels/pointwise.h"
+#include "runtime/alibi.h"
 
 namespace ounce {
 namespace {
@@ -15,22 +15,17 @@ namespace {
 // in the products and cost memory in proportion.
 constexpr int64_t kChunkTokens = 512;
 
-Activation ToKernel(ActivationKind kind) {
-  switch (kind) {
-    case ActivationKind::kSilu:
-      return Activation::kSilu;
-    case ActivationKind::kGelu:
-      return Activation::kGelu;
-    case ActivationKind::kGeluTanh:
-      return Activation::kGeluTanh;
-    case ActivationKind::kRelu:
-      return Activation::kRelu;
-  }
-  return Activation::kSilu;
+Projection Project(const LinearWeights& linear, MatrixView<float> out) {
+  return {&linear.weight, linear.bias_or_null(), out};
 }
 
-Projection Project(const LinearWeights& linear, Matrix* out) {
-  return {&linear.weight, linear.bias_or_null(), out->view()};
+void Unpack(const PackedMatrix& matrix, int64_t row, float* out) {
+  GetCodecInfo(matrix.codec).unpack_rows(matrix, row, row + 1, out);
+}
+
+// [tokens, n * width] as [tokens * n, width]; its rows must be adjacent.
+MatrixView<float> SplitRows(Matrix* x, int64_t width) {
+  return {x->row(0), x->rows() * x->cols() / width, width};
 }
 
 }  // namespace
@@ -39,10 +34,20 @@ Executor::Executor(const ModelWeights& weights, KernelContext* context,
                    int64_t capacity, const ExecutorOptions& options)
     : weights_(weights),
       context_(*context),
-      rotary_(weights.spec.rotary, weights.spec.head_dim),
-      capacity_(capacity) {
+      capacity_(capacity),
+      biases_(spec().position == PositionKind::kAlibi
+                  ? AlibiBiases(spec(), capacity)
+                  : Matrix()),
+      feed_forward_(weights.spec, context) {
   for (int64_t i = 0; i < options.sequences; ++i) {
-    caches_.emplace_back(weights.spec, options.kv, capacity);
+    sequences_.push_back({KvCache(weights.spec, options.kv, capacity)});
+  }
+  if (spec().uses_rotary(LayerRotary::kGlobal)) {
+    angles_.emplace(spec().rotary, spec().rotary_dims(spec().rotary));
+  }
+  if (spec().uses_rotary(LayerRotary::kLocal)) {
+    local_angles_.emplace(spec().local_rotary,
+                          spec().rotary_dims(spec().local_rotary));
   }
 }
 
@@ -58,7 +63,7 @@ absl::Status Executor::CheckIds(absl::Span<const int32_t> ids) const {
 }
 
 absl::Status Executor::Check(const SequenceTokens& tokens) const {
-  const KvCache& cache = caches_[static_cast<size_t>(tokens.sequence)];
+  const KvCache& cache = sequences_[static_cast<size_t>(tokens.sequence)].cache;
   if (!cache.allocated()) {
     return absl::ResourceExhaustedError(
         absl::StrCat("no memory for the keys and values of ", capacity(),
@@ -71,7 +76,21 @@ absl::Status Executor::Check(const SequenceTokens& tokens) const {
         absl::StrCat(cache.size() + count, " tokens in a context of ",
                      capacity(), "; give less text or a larger context"));
   }
+  if (spec().position == PositionKind::kLearned &&
+      count > spec().max_context - cache.size()) {
+    return absl::OutOfRangeError(
+        absl::StrCat(cache.size() + count,
+                     " tokens, and the model has learned positions "
+                     "for ",
+                     spec().max_context, "; give less text"));
+  }
   return absl::OkStatus();
+}
+
+void Executor::Rewind(int64_t position, int64_t sequence) {
+  Sequence& state = sequences_[static_cast<size_t>(sequence)];
+  state.cache.Truncate(position);
+  if (!state.ids.empty()) state.ids.resize(static_cast<size_t>(position));
 }
 
 absl::Status Executor::Forward(absl::Span<const int32_t> ids, Matrix* hidden,
@@ -81,9 +100,43 @@ absl::Status Executor::Forward(absl::Span<const int32_t> ids, Matrix* hidden,
 
 absl::Status Executor::Forward(absl::Span<const SequenceTokens> batch,
                                HiddenRows rows, Matrix* hidden) {
-  int64_t total = 0;
   for (const SequenceTokens& tokens : batch) {
     OUNCE_RETURN_IF_ERROR(Check(tokens));
+  }
+  for (const SequenceTokens& tokens : batch) Lengthen(tokens);
+  Run(batch, rows, hidden);
+  return absl::OkStatus();
+}
+
+void Executor::Lengthen(const SequenceTokens& added) {
+  // Local angles have no scaling that depends on the length.
+  if (!angles_.has_value() ||
+      spec().rotary.scaling != RotaryScaling::kLongRope) {
+    return;
+  }
+  Sequence& state = sequences_[static_cast<size_t>(added.sequence)];
+  const int64_t before = state.cache.size();
+  const int64_t after = before + static_cast<int64_t>(added.ids.size());
+  if (before > 0 && angles_->table.IsOutdated(state.length, after)) {
+    state.cache.Truncate(0);
+    Matrix unused(1, spec().width);
+    absl::Span<const int32_t> rest = state.ids;
+    while (!rest.empty()) {
+      const auto taken = rest.subspan(0, kChunkTokens);
+      rest.remove_prefix(taken.size());
+      ForwardPieces(
+          {{&state.cache, taken, added.key_mask, after, rest.empty()}},
+          HiddenRows::kLastOfEach, 0, &unused);
+    }
+  }
+  state.length = after;
+  state.ids.insert(state.ids.end(), added.ids.begin(), added.ids.end());
+}
+
+void Executor::Run(absl::Span<const SequenceTokens> batch, HiddenRows rows,
+                   Matrix* hidden) {
+  int64_t total = 0;
+  for (const SequenceTokens& tokens : batch) {
     total += static_cast<int64_t>(tokens.ids.size());
   }
   const auto sequences = static_cast<int64_t>(batch.size());
@@ -93,11 +146,12 @@ absl::Status Executor::Forward(absl::Span<const SequenceTokens> batch,
   Pieces pieces;
   for (const SequenceTokens& tokens : batch) {
     absl::Span<const int32_t> ids = tokens.ids;
+    KvCache* cache = &sequences_[static_cast<size_t>(tokens.sequence)].cache;
+    const int64_t length = cache->size() + static_cast<int64_t>(ids.size());
     while (!ids.empty()) {
       const auto taken = ids.subspan(0, static_cast<size_t>(room));
       ids.remove_prefix(taken.size());
-      pieces.push_back({&caches_[static_cast<size_t>(tokens.sequence)], taken,
-                        tokens.key_mask, ids.empty()});
+      pieces.push_back({cache, taken, tokens.key_mask, length, ids.empty()});
       room -= static_cast<int64_t>(taken.size());
       if (room > 0) continue;
       row += ForwardPieces(pieces, rows, row, hidden);
@@ -106,7 +160,40 @@ absl::Status Executor::Forward(absl::Span<const SequenceTokens> batch,
     }
   }
   if (!pieces.empty()) ForwardPieces(pieces, rows, row, hidden);
-  return absl::OkStatus();
+}
+
+void Executor::Angles::Fill(const Pieces& pieces, int64_t tokens) {
+  cos.Resize(tokens, table.num_pairs());
+  sin.Resize(tokens, table.num_pairs());
+  int64_t row = 0;
+  for (const Piece& piece : pieces) {
+    const int64_t end = row + static_cast<int64_t>(piece.ids.size());
+    table.Fill(piece.cache->size(), piece.length, cos.view().Rows(row, end),
+               sin.view().Rows(row, end));
+    row = end;
+  }
+}
+
+void Executor::LookUp(const Pieces& pieces, Matrix* out) {
+  int64_t row = 0;
+  for (const Piece& piece : pieces) {
+    for (const int32_t id : piece.ids) {
+      Unpack(weights_.embedding, id, out->row(row++));
+    }
+  }
+}
+
+void Executor::AddPositions(const Pieces& pieces) {
+  normed_.Resize(residual_.rows(), spec().width);
+  int64_t row = 0;
+  for (const Piece& piece : pieces) {
+    const int64_t first = piece.cache->size() + spec().position_offset;
+    for (size_t t = 0; t < piece.ids.size(); ++t) {
+      Unpack(weights_.positions, first + static_cast<int64_t>(t),
+             normed_.row(row++));
+    }
+  }
+  Add(context_, normed_.view(), residual_.view());
 }
 
 void Executor::Embed(const Pieces& pieces) {
@@ -116,18 +203,26 @@ void Executor::Embed(const Pieces& pieces) {
     tokens += static_cast<int64_t>(piece.ids.size());
   }
   residual_.Resize(tokens, spec().width);
-  const auto angles = static_cast<int64_t>(rotary_.frequencies().size());
-  cos_.Resize(tokens, angles);
-  sin_.Resize(tokens, angles);
-  const auto unpack = GetCodecInfo(weights_.embedding.codec).unpack_rows;
-  int64_t row = 0;
-  for (const Piece& piece : pieces) {
-    const int64_t end = row + static_cast<int64_t>(piece.ids.size());
-    rotary_.Fill(piece.cache->size(), cos_.view().Rows(row, end),
-                 sin_.view().Rows(row, end));
-    for (const int32_t id : piece.ids) {
-      unpack(weights_.embedding, id, id + 1, residual_.row(row++));
-    }
+  if (angles_.has_value()) angles_->Fill(pieces, tokens);
+  if (local_angles_.has_value()) local_angles_->Fill(pieces, tokens);
+  if (weights_.project_in.bytes == 0) {
+    LookUp(pieces, &residual_);
+  } else {
+    narrow_.Resize(tokens, spec().token_width());
+    LookUp(pieces, &narrow_);
+    Linear(context_,
+           ProductInput(context_, narrow_.view(), {&weights_.project_in},
+                        &quantizer_),
+           {{&weights_.project_in, nullptr, residual_.view()}});
+  }
+  if (spec().embedding_scale != 1.0) {
+    Scale(context_, static_cast<float>(spec().embedding_scale),
+          residual_.view());
+  }
+  if (spec().position == PositionKind::kLearned) AddPositions(pieces);
+  if (spec().embedding_norm) {
+    Normalize(context_, ToNorm(weights_.embedding_norm), residual_.view(),
+              residual_.view());
   }
 }
 
@@ -142,15 +237,20 @@ int64_t Executor::ForwardPieces(const Pieces& pieces, HiddenRows rows,
       KeepLastRows(pieces);
       if (residual_.rows() == 0) break;
     }
-    FeedForward(layer);
+    Complete(layer);
   }
   for (const Piece& piece : pieces) {
     piece.cache->Advance(static_cast<int64_t>(piece.ids.size()));
   }
   const OpTimer timer(op_times_, Op::kNorm);
-  RmsNorm(context_, residual_.view(), weights_.final_norm.data(),
-          static_cast<float>(spec().norm_epsilon),
-          hidden->view().Rows(row, row + residual_.rows()));
+  const MatrixView<float> out =
+      hidden->view().Rows(row, row + residual_.rows());
+  if (spec().final_norm) {
+    Normalize(context_, ToNorm(weights_.final_norm), residual_.view(), out);
+  } else {
+    std::copy_n(residual_.row(0), residual_.rows() * residual_.cols(),
+                out.data);
+  }
   return residual_.rows();
 }
 
@@ -162,14 +262,54 @@ void Executor::Attend(const LayerWeights& layer, int64_t index,
   key_.Resize(tokens, spec().kv_heads * head_dim);
   value_.Resize(tokens, key_.cols());
   attended_.Resize(tokens, query_.cols());
-  const MatMulInput x =
-      Normed(layer.attention_norm,
-             {&layer.query.weight, &layer.key.weight, &layer.value.weight});
+  const MatMulInput x = SubLayerInput(
+      layer.attention_norm,
+      {&layer.query.weight, &layer.key.weight, &layer.value.weight});
   {
     const OpTimer timer(op_times_, Op::kQkv);
-    Linear(context_, x,
-           {Project(layer.query, &query_), Project(layer.key, &key_),
-            Project(layer.value, &value_)});
+    Linear(
+        context_, x,
+        {Project(layer.query, query_.view()), Project(layer.key, key_.view()),
+         Project(layer.value, value_.view())});
+  }
+  Place(layer, index, pieces);
+  const OpTimer timer(op_times_, Op::kAttention);
+  AttentionArgs args;
+  args.query = query_.view();
+  args.heads = spec().heads;
+  args.window = spec().layer_window(index);
+  args.scale = AttentionScale(index);
+  args.soft_cap = static_cast<float>(spec().attention_soft_cap);
+  if (spec().position == PositionKind::kAlibi) args.biases = biases_.view();
+  args.sequences = attention_sequences_;
+  Attention(context_, args, attended_.view());
+}
+
+void Executor::Place(const LayerWeights& layer, int64_t index,
+                     const Pieces& pieces) {
+  const OpTimer timer(op_times_, Op::kRotary);
+  const int64_t head_dim = spec().head_dim;
+  if (spec().qk_norm != QkNorm::kNone) {
+    const bool whole = spec().qk_norm == QkNorm::kWhole;
+    const MatrixView<float> queries =
+        SplitRows(&query_, whole ? query_.cols() : head_dim);
+    const MatrixView<float> keys =
+        SplitRows(&key_, whole ? key_.cols() : head_dim);
+    Normalize(context_, ToNorm(layer.query_norm), queries, queries);
+    Normalize(context_, ToNorm(layer.key_norm), keys, keys);
+  }
+  const LayerRotary choice = spec().layer_kind(index).rotary;
+  if (spec().position == PositionKind::kRotary &&
+      choice != LayerRotary::kNone) {
+    const bool local = choice == LayerRotary::kLocal;
+    const Angles& angles = local ? *local_angles_ : *angles_;
+    const RotarySpec& rotary = local ? spec().local_rotary : spec().rotary;
+    const RotaryPairs pairs =
+        rotary.adjacent_pairs ? RotaryPairs::kAdjacent : RotaryPairs::kHalves;
+    for (Matrix* x : {&query_, &key_}) {
+      Rotary(context_, angles.cos.view(), angles.sin.view(), head_dim,
+             x->view(), pairs);
+    }
   }
   attention_sequences_.clear();
   int64_t row = 0;
@@ -179,21 +319,8 @@ void Executor::Attend(const LayerWeights& layer, int64_t index,
                                     piece.cache->layer(index), piece.key_mask});
     row += count;
   }
-  {
-    const OpTimer timer(op_times_, Op::kRotary);
-    Rotary(context_, cos_.view(), sin_.view(), head_dim, query_.view());
-    Rotary(context_, cos_.view(), sin_.view(), head_dim, key_.view());
-    StoreKeysAndValues(context_, attention_sequences_, key_.view(),
-                       value_.view());
-  }
-  const OpTimer timer(op_times_, Op::kAttention);
-  AttentionArgs args;
-  args.query = query_.view();
-  args.heads = spec().heads;
-  args.window = spec().window;
-  args.scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
-  args.sequences = attention_sequences_;
-  Attention(context_, args, attended_.view());
+  StoreKeysAndValues(context_, attention_sequences_, key_.view(),
+                     value_.view());
 }
 
 void Executor::KeepLastRows(const Pieces& pieces) {
@@ -211,54 +338,111 @@ void Executor::KeepLastRows(const Pieces& pieces) {
   residual_.Resize(kept, residual_.cols());
 }
 
-void Executor::FeedForward(const LayerWeights& layer) {
-  const int64_t tokens = residual_.rows();
-  {
+void Executor::Complete(const LayerWeights& layer) {
+  const bool parallel = spec().residual != ResidualOrder::kSerial;
+  const auto add_attention = [&] {
     const OpTimer timer(op_times_, Op::kOutput);
-    normed_.Resize(tokens, spec().width);
-    LinearAdd(context_, Input(attended_.view(), layer.output.weight),
-              Project(layer.output, &normed_), residual_.view());
+    AddProjection(attended_.view(), layer.output, layer.attention_output_norm);
+    if (spec().norm_placement == NormPlacement::kSum) {
+      Normalize(context_, ToNorm(layer.attention_norm), residual_.view(),
+                residual_.view());
+    }
+  };
+  // The feed-forward of a parallel layer sees what the attention saw.
+  if (!parallel) add_attention();
+  if (layer.experts != nullptr) {
+    SubLayerInput(layer.ffn_norm, {});
+    const MatrixView<const float> mixed = feed_forward_.Mix(
+        *layer.experts, NormalizesInput() ? normed_.view() : residual_.view(),
+        op_times_);
+    if (parallel) add_attention();
+    normed_.Resize(mixed.rows, mixed.cols);
+    std::copy_n(mixed.data, mixed.rows * mixed.cols, normed_.row(0));
+    AddToResidual(layer.ffn_output_norm, normed_.view());
+  } else {
+    const MatMulInput x = SubLayerInput(
+        layer.ffn_norm, {&layer.ffn.gate.weight, &layer.ffn.up.weight});
+    const MatrixView<const float> hidden =
+        feed_forward_.Hidden(layer.ffn, x, op_times_);
+    if (parallel) add_attention();
+    const OpTimer timer(op_times_, Op::kDown);
+    AddProjection(hidden, layer.ffn.down, layer.ffn_output_norm);
   }
-  gate_.Resize(tokens, spec().ffn);
-  up_.Resize(tokens, spec().ffn);
-  const MatMulInput x =
-      Normed(layer.ffn_norm, {&layer.gate.weight, &layer.up.weight});
-  {
-    const OpTimer timer(op_times_, Op::kGateUp);
-    GatedLinear(context_, x, ToKernel(spec().activation),
-                Project(layer.gate, &gate_), Project(layer.up, &up_));
+  if (spec().norm_placement == NormPlacement::kSum) {
+    Normalize(context_, ToNorm(layer.ffn_norm), residual_.view(),
+              residual_.view());
   }
-  const OpTimer timer(op_times_, Op::kDown);
-  LinearAdd(context_, Input(gate_.view(), layer.down.weight),
-            Project(layer.down, &normed_), residual_.view());
 }
 
-MatMulInput Executor::Normed(
-    const std::vector<float>& norm,
+void Executor::AddProjection(MatrixView<const float> x,
+                             const LinearWeights& linear,
+                             const NormWeights& output_norm) {
+  const MatMulInput input =
+      ProductInput(context_, x, {&linear.weight}, &quantizer_);
+  normed_.Resize(x.rows, spec().width);
+  const Projection projection = Project(linear, normed_.view());
+  if (output_norm.weight.empty() && spec().residual_scale == 1.0) {
+    LinearAdd(context_, input, projection, residual_.view());
+    return;
+  }
+  Linear(context_, input, {projection});
+  AddToResidual(output_norm, normed_.view());
+}
+
+void Executor::AddToResidual(const NormWeights& output_norm,
+                             MatrixView<float> given) {
+  if (!output_norm.weight.empty()) {
+    Normalize(context_, ToNorm(output_norm), given, given);
+  }
+  if (spec().residual_scale != 1.0) {
+    Scale(context_, static_cast<float>(spec().residual_scale), given);
+  }
+  Add(context_, given, residual_.view());
+}
+
+bool Executor::NormalizesInput() const {
+  return spec().norm_placement == NormPlacement::kInput ||
+         spec().norm_placement == NormPlacement::kInputAndOutput;
+}
+
+Norm Executor::ToNorm(const NormWeights& weights) const {
+  Norm norm;
+  norm.kind =
+      spec().norm == NormKind::kRms ? Norm::Kind::kRms : Norm::Kind::kLayer;
+  norm.weight = weights.weight.data();
+  norm.bias = weights.bias.empty() ? nullptr : weights.bias.data();
+  norm.epsilon = static_cast<float>(spec().norm_epsilon);
+  return norm;
+}
+
+float Executor::AttentionScale(int64_t layer) const {
+  const float root = std::sqrt(static_cast<float>(spec().head_dim));
+  const float scale = spec().attention_scale > 0.0
+                          ? static_cast<float>(spec().attention_scale)
+                          : 1.0f / root;
+  return spec().attention_scale_by_layer ? scale / static_cast<float>(layer + 1)
+                                         : scale;
+}
+
+MatMulInput Executor::SubLayerInput(
+    const NormWeights& norm,
     std::initializer_list<const PackedMatrix*> weights) {
   const OpTimer timer(op_times_, Op::kNorm);
+  if (!NormalizesInput()) {
+    return ProductInput(context_, residual_.view(), weights, &quantizer_);
+  }
   normed_.Resize(residual_.rows(), residual_.cols());
-  const auto epsilon = static_cast<float>(spec().norm_epsilon);
   MatMulInput input;
   input.dense = normed_.view();
-  const bool quantized = std::any_of(
-      weights.begin(), weights.end(),
-      [](const PackedMatrix* w) { return GetCodecInfo(w->codec).quantized; });
-  if (quantized) {
+  if (AnyQuantized(weights)) {
     input.quantized = quantizer_.NormAndQuantize(
-        context_, residual_.view(), norm.data(), epsilon, normed_.view());
+        context_, ToNorm(norm), residual_.view(), normed_.view());
   } else {
-    RmsNorm(context_, residual_.view(), norm.data(), epsilon, normed_.view());
+    Normalize(context_, ToNorm(norm), residual_.view(), normed_.view());
   }
-  return input;
-}
-
-MatMulInput Executor::Input(MatrixView<const float> x,
-                            const PackedMatrix& weight) {
-  MatMulInput input;
-  input.dense = x;
-  if (GetCodecInfo(weight.codec).quantized) {
-    input.quantized = quantizer_.Quantize(context_, x);
+  if (spec().residual_from_norm) {
+    std::copy_n(normed_.row(0), normed_.rows() * normed_.cols(),
+                residual_.row(0));
   }
   return input;
 }
@@ -266,8 +450,22 @@ MatMulInput Executor::Input(MatrixView<const float> x,
 void Executor::Logits(MatrixView<const float> hidden,
                       MatrixView<float> logits) {
   const OpTimer timer(op_times_, Op::kHead);
-  Linear(context_, Input(hidden, weights_.head),
-         {{&weights_.head, nullptr, logits}});
+  if (weights_.project_out.bytes > 0) {
+    narrow_.Resize(hidden.rows, spec().token_width());
+    Linear(context_,
+           ProductInput(context_, hidden, {&weights_.project_out}, &quantizer_),
+           {{&weights_.project_out, nullptr, narrow_.view()}});
+    hidden = narrow_.view();
+  }
+  Linear(context_,
+         ProductInput(context_, hidden, {&weights_.head.weight}, &quantizer_),
+         {Project(weights_.head, logits)});
+  if (spec().logit_scale != 1.0) {
+    Scale(context_, static_cast<float>(spec().logit_scale), logits);
+  }
+  if (spec().logit_soft_cap > 0.0) {
+    SoftCap(context_, static_cast<float>(spec().logit_soft_cap), logits);
+  }
 }
 
 }  // namespace ounce

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
@@ -14,7 +15,9 @@
 #include "kernels/attention.h"
 #include "kernels/kernel_context.h"
 #include "kernels/linear.h"
+#include "kernels/pointwise.h"
 #include "kernels/quantize_rows.h"
+#include "runtime/feed_forward.h"
 #include "runtime/kv_cache.h"
 #include "runtime/op_times.h"
 #include "runtime/rotary_table.h"
@@ -53,7 +56,7 @@ class Executor {
   // the final-norm outputs in `hidden`, made [rows, width]: of all ids in the
   // order of the batch, or of the last id of each of its sequences.
   // kInvalidArgument: an id outside the vocabulary.
-  // kOutOfRange: more tokens than `capacity`.
+  // kOutOfRange: more tokens than `capacity`, or than learned positions.
   // kResourceExhausted: the cache of `capacity` tokens does not fit memory.
   // After an error the sequences are what they were.
   absl::Status Forward(absl::Span<const SequenceTokens> batch, HiddenRows rows,
@@ -68,56 +71,90 @@ class Executor {
   // Starts a new sequence.
   void Reset(int64_t sequence = 0) { Rewind(0, sequence); }
   // Forgets all but the first `position` tokens, at most as many as there are.
-  void Rewind(int64_t position, int64_t sequence = 0) {
-    caches_[static_cast<size_t>(sequence)].Truncate(position);
-  }
+  void Rewind(int64_t position, int64_t sequence = 0);
   int64_t position(int64_t sequence = 0) const {
-    return caches_[static_cast<size_t>(sequence)].size();
+    return sequences_[static_cast<size_t>(sequence)].cache.size();
   }
   int64_t capacity() const { return capacity_; }
-  int64_t sequences() const { return static_cast<int64_t>(caches_.size()); }
+  int64_t sequences() const { return static_cast<int64_t>(sequences_.size()); }
   const ModelSpec& spec() const { return weights_.spec; }
   // Where the time of later calls is added up; null: nowhere.
   void set_op_times(OpTimes* times) { op_times_ = times; }
 
  private:
+  struct Sequence {
+    KvCache cache;
+    // Of a model whose texts turn all positions otherwise once they are long:
+    // all tokens, and the length for which their keys were turned.
+    std::vector<int32_t> ids = {};
+    int64_t length = 0;
+  };
   // Tokens of one sequence that go through the layers together.
   struct Piece {
     KvCache* cache;
     absl::Span<const int32_t> ids;
     const uint8_t* key_mask;
-    bool is_last;  // Of its sequence.
+    int64_t length;  // Of its sequence, with what is still to come.
+    bool is_last;    // Of its sequence.
   };
   using Pieces = absl::InlinedVector<Piece, 8>;
+  // Cosines and sines of the tokens at hand, by one description of positions.
+  struct Angles {
+    Angles(const RotarySpec& spec, int64_t dims) : table(spec, dims) {}
+    void Fill(const Pieces& pieces, int64_t tokens);
+
+    const RotaryTable table;
+    Matrix cos, sin;
+  };
 
   absl::Status Check(const SequenceTokens& tokens) const;
   absl::Status CheckIds(absl::Span<const int32_t> ids) const;
+  // Forward() of what passed the checks.
+  void Run(absl::Span<const SequenceTokens> batch, HiddenRows rows,
+           Matrix* hidden);
+  // Computes the keys and values of a sequence anew if `added` tokens make
+  // those stored outdated, and notes these tokens.
+  void Lengthen(const SequenceTokens& added);
   // Returns the rows that went into `hidden` from `row` on.
   int64_t ForwardPieces(const Pieces& pieces, HiddenRows rows, int64_t row,
                         Matrix* hidden);
   void Embed(const Pieces& pieces);
+  void LookUp(const Pieces& pieces, Matrix* out);
+  void AddPositions(const Pieces& pieces);
   // Leaves the attention's output in `attended_`.
   void Attend(const LayerWeights& layer, int64_t index, const Pieces& pieces);
-  void FeedForward(const LayerWeights& layer);
+  // Turns `query_` and `key_` and stores keys and values.
+  void Place(const LayerWeights& layer, int64_t index, const Pieces& pieces);
+  // The rest of the layer.
+  void Complete(const LayerWeights& layer);
+  // Adds a sub-layer's output projection of `x` to `residual_`.
+  void AddProjection(MatrixView<const float> x, const LinearWeights& linear,
+                     const NormWeights& output_norm);
+  // Adds what a sub-layer gave, in `given`, to `residual_`.
+  void AddToResidual(const NormWeights& output_norm, MatrixView<float> given);
   // Drops all rows of `attended_` and `residual_` but the last of each piece
   // that is its sequence's last.
   void KeepLastRows(const Pieces& pieces);
 
-  // `residual_` normalised, as the weights want it: quantised when any is.
-  MatMulInput Normed(const std::vector<float>& norm,
-                     std::initializer_list<const PackedMatrix*> weights);
-  MatMulInput Input(MatrixView<const float> x, const PackedMatrix& weight);
+  // `residual_`, normalised if the model does so before its sub-layers, as the
+  // weights want it: quantised when any is.
+  MatMulInput SubLayerInput(const NormWeights& norm,
+                            std::initializer_list<const PackedMatrix*> weights);
+  Norm ToNorm(const NormWeights& weights) const;
+  bool NormalizesInput() const;
+  float AttentionScale(int64_t layer) const;
 
   const ModelWeights& weights_;
   KernelContext& context_;
-  const RotaryTable rotary_;
   const int64_t capacity_;
-  std::vector<KvCache> caches_;
+  std::vector<Sequence> sequences_;
+  std::optional<Angles> angles_, local_angles_;
+  const Matrix biases_;  // Of ALiBi.
   OpTimes* op_times_ = nullptr;
   RowQuantizer quantizer_;
+  FeedForward feed_forward_;
   // Activations of the tokens that go through the layers together.
-  Matrix residual_, normed_, query_, key_, value_, attended_, gate_, up_, cos_,
-      sin_;
+  Matrix residual_, normed_, query_, key_, value_, attended_, narrow_;
   absl::InlinedVector<AttentionSequence, 8> attention_sequences_;
 };
 

@@ -17,15 +17,16 @@ enum class Op : uint8_t {
   kRotary,     // Rotation; storing keys and values.
   kAttention,  // Attention with the quantisation of its output.
   kOutput,     // Output product and residual.
+  kRouter,     // Which experts a token takes.
   kGateUp,     // Gate and up products with the activation.
   kDown,       // Quantisation of its input, down product and residual.
   kHead,       // The logits.
 };
-inline constexpr size_t kNumOps = 9;
+inline constexpr size_t kNumOps = 10;
 
 inline constexpr std::array<absl::string_view, kNumOps> kOpNames = {
-    "embedding", "norm",    "qkv",  "rotary", "attention",
-    "output",    "gate_up", "down", "head"};
+    "embedding", "norm",   "qkv",     "rotary", "attention",
+    "output",    "router", "gate_up", "down",   "head"};
 
 // Seconds by Op.
 using OpTimes = std::array<double, kNumOps>;

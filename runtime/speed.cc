@@ -23,6 +23,12 @@ void AddMatrices(std::initializer_list<const PackedMatrix*> matrices,
   }
 }
 
+void AddFeedForward(const FeedForwardWeights& ffn, OpWork* gate_up,
+                    OpWork* down) {
+  AddMatrices({&ffn.gate.weight, &ffn.up.weight}, gate_up);
+  AddMatrices({&ffn.down.weight}, down);
+}
+
 // The same ids for every sequence and repetition.
 std::vector<int32_t> RandomIds(const ModelSpec& spec, int64_t count) {
   Random random(1);
@@ -97,18 +103,31 @@ std::array<OpWork, kNumOps> CountWork(const ModelWeights& weights) {
     AddMatrices({&layer.query.weight, &layer.key.weight, &layer.value.weight},
                 at(Op::kQkv));
     AddMatrices({&layer.output.weight}, at(Op::kOutput));
-    AddMatrices({&layer.gate.weight, &layer.up.weight}, at(Op::kGateUp));
-    AddMatrices({&layer.down.weight}, at(Op::kDown));
+    if (layer.experts == nullptr) {
+      AddFeedForward(layer.ffn, at(Op::kGateUp), at(Op::kDown));
+      continue;
+    }
+    const ExpertWeights& experts = *layer.experts;
+    AddMatrices({&experts.router}, at(Op::kRouter));
+    // A token takes some, all of one size.
+    for (int64_t e = 0; e < weights.spec.experts.per_token; ++e) {
+      AddFeedForward(experts.experts[static_cast<size_t>(e)], at(Op::kGateUp),
+                     at(Op::kDown));
+    }
+    AddFeedForward(experts.shared, at(Op::kGateUp), at(Op::kDown));
   }
-  AddMatrices({&weights.head}, at(Op::kHead));
+  AddMatrices({&weights.project_out, &weights.head.weight}, at(Op::kHead));
   return work;
 }
 
 int64_t KvBytesRead(const ModelSpec& spec, KvType type, int64_t position) {
-  const int64_t keys =
-      spec.window > 0 ? std::min(spec.window, position + 1) : position + 1;
+  int64_t keys = 0;
+  for (int64_t layer = 0; layer < spec.layers; ++layer) {
+    const int64_t window = spec.layer_window(layer);
+    keys += window > 0 ? std::min(window, position + 1) : position + 1;
+  }
   const int64_t scales = type == KvType::kInt8 ? 8 : 0;
-  return spec.layers * spec.kv_heads * keys *
+  return spec.kv_heads * keys *
          (2 * spec.head_dim * KvTypeBytes(type) + scales);
 }
 

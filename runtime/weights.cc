@@ -1,76 +1,158 @@
 #include "runtime/weights.h"
 
 #include <string>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "core/packing/codec.h"
 #include "model/tensor_table.h"
 
 namespace ounce {
 namespace {
 
-// Looks bound tensors up by their canonical names.
+// Looks bound tensors up by their canonical names; what a model does not have
+// is empty.
 class Lookup {
  public:
-  explicit Lookup(const BoundTensors& bound) {
+  Lookup(const BoundTensors& bound, ModelWeights* weights)
+      : weights_(*weights) {
     for (const BoundTensor& tensor : bound.tensors) {
-      by_name_[tensor.slot.name] = &tensor.matrix;
+      by_name_[tensor.slot.name] = &tensor;
     }
   }
 
-  const PackedMatrix& Matrix(absl::string_view name) const {
-    return *by_name_.at(name);
+  PackedMatrix Matrix(absl::string_view name) const {
+    const BoundTensor* tensor = Find(name);
+    if (tensor == nullptr) return {};
+    PackedMatrix matrix = tensor->matrix;
+    if (!tensor->map.is_identity()) {
+      weights_.copies.push_back(
+          std::make_unique<const std::vector<uint8_t>>(CopyMatrix(*tensor)));
+      matrix.data = weights_.copies.back()->data();
+    }
+    return matrix;
   }
   std::vector<float> Vector(absl::string_view name) const {
-    const PackedMatrix& stored = Matrix(name);
-    std::vector<float> values(static_cast<size_t>(stored.cols));
-    GetCodecInfo(stored.codec).unpack_rows(stored, 0, 1, values.data());
+    const BoundTensor* tensor = Find(name);
+    if (tensor == nullptr) return {};
+    std::vector<float> values(static_cast<size_t>(tensor->matrix.cols));
+    ReadRows(*tensor, 0, 1, values.data());
     return values;
   }
-  LinearWeights Linear(int64_t layer, absl::string_view name, bool bias) const {
-    const std::string full = LayerTensorName(layer, name);
-    LinearWeights linear;
-    linear.weight = Matrix(absl::StrCat(full, ".weight"));
-    if (bias) linear.bias = Vector(absl::StrCat(full, ".bias"));
-    return linear;
+  LinearWeights Linear(absl::string_view name) const {
+    return {Matrix(absl::StrCat(name, ".weight")),
+            Vector(absl::StrCat(name, ".bias"))};
+  }
+  NormWeights Norm(absl::string_view name) const {
+    NormWeights norm = {Vector(absl::StrCat(name, ".weight")),
+                        Vector(absl::StrCat(name, ".bias"))};
+    const auto offset = static_cast<float>(weights_.spec.norm_offset);
+    if (offset == 0.0f) return norm;
+    for (float& weight : norm.weight) weight += offset;
+    return norm;
+  }
+  FeedForwardWeights FeedForward(absl::string_view name) const {
+    return {Linear(absl::StrCat(name, ".gate_proj")),
+            Linear(absl::StrCat(name, ".up_proj")),
+            Linear(absl::StrCat(name, ".down_proj"))};
   }
 
  private:
-  absl::flat_hash_map<std::string, const PackedMatrix*> by_name_;
+  const BoundTensor* Find(absl::string_view name) const {
+    const auto found = by_name_.find(name);
+    return found == by_name_.end() ? nullptr : found->second;
+  }
+
+  ModelWeights& weights_;
+  absl::flat_hash_map<std::string, const BoundTensor*> by_name_;
 };
+
+std::unique_ptr<const ExpertWeights> ArrangeExperts(const ModelSpec& spec,
+                                                    int64_t layer,
+                                                    const Lookup& find) {
+  const auto name = [layer](absl::string_view suffix) {
+    return LayerTensorName(layer, suffix);
+  };
+  auto out = std::make_unique<ExpertWeights>();
+  out->router = find.Matrix(name("mlp.router.weight"));
+  for (int64_t e = 0; e < spec.experts.experts; ++e) {
+    out->experts.push_back(
+        find.FeedForward(name(absl::StrCat("mlp.experts.", e))));
+  }
+  out->shared = find.FeedForward(name("mlp.shared_expert"));
+  out->shared_gate = find.Vector(name("mlp.shared_expert_gate.weight"));
+  return out;
+}
 
 LayerWeights ArrangeLayer(const ModelSpec& spec, int64_t layer,
                           const Lookup& find) {
+  const auto name = [layer](absl::string_view suffix) {
+    return LayerTensorName(layer, suffix);
+  };
   LayerWeights out;
-  out.attention_norm =
-      find.Vector(LayerTensorName(layer, "input_layernorm.weight"));
-  out.query = find.Linear(layer, "self_attn.q_proj", spec.qkv_bias);
-  out.key = find.Linear(layer, "self_attn.k_proj", spec.qkv_bias);
-  out.value = find.Linear(layer, "self_attn.v_proj", spec.qkv_bias);
-  out.output = find.Linear(layer, "self_attn.o_proj", spec.output_bias);
-  out.ffn_norm =
-      find.Vector(LayerTensorName(layer, "post_attention_layernorm.weight"));
-  out.gate = find.Linear(layer, "mlp.gate_proj", spec.ffn_bias);
-  out.up = find.Linear(layer, "mlp.up_proj", spec.ffn_bias);
-  out.down = find.Linear(layer, "mlp.down_proj", spec.ffn_bias);
+  out.attention_norm = find.Norm(name("input_layernorm"));
+  out.query = find.Linear(name("self_attn.q_proj"));
+  out.key = find.Linear(name("self_attn.k_proj"));
+  out.value = find.Linear(name("self_attn.v_proj"));
+  out.query_norm = find.Norm(name("self_attn.q_norm"));
+  out.key_norm = find.Norm(name("self_attn.k_norm"));
+  out.output = find.Linear(name("self_attn.o_proj"));
+  out.attention_output_norm = find.Norm(name("self_attn.output_norm"));
+  out.ffn_norm = spec.residual == ResidualOrder::kParallelShared
+                     ? out.attention_norm
+                     : find.Norm(name("post_attention_layernorm"));
+  if (spec.has_experts(layer)) {
+    out.experts = ArrangeExperts(spec, layer, find);
+  } else {
+    out.ffn = find.FeedForward(name("mlp"));
+  }
+  out.ffn_output_norm = find.Norm(name("mlp.output_norm"));
   return out;
+}
+
+void Append(const FeedForwardWeights& ffn,
+            std::vector<const PackedMatrix*>* matrices) {
+  for (const LinearWeights* linear : {&ffn.gate, &ffn.up, &ffn.down}) {
+    if (linear->weight.bytes > 0) matrices->push_back(&linear->weight);
+  }
 }
 
 }  // namespace
 
 ModelWeights ArrangeWeights(const ModelSpec& spec, const BoundTensors& bound) {
-  const Lookup find(bound);
   ModelWeights weights;
   weights.spec = spec;
+  const Lookup find(bound, &weights);
   weights.embedding = find.Matrix(kEmbeddingName);
+  weights.positions = find.Matrix(kPositionsName);
+  weights.project_in = find.Matrix(kProjectInName);
+  weights.embedding_norm = find.Norm(kEmbeddingNorm);
   for (int64_t layer = 0; layer < spec.layers; ++layer) {
     weights.layers.push_back(ArrangeLayer(spec, layer, find));
   }
-  weights.final_norm = find.Vector(kFinalNormName);
-  weights.head = spec.tied_head ? weights.embedding : find.Matrix(kHeadName);
+  weights.final_norm = find.Norm(kFinalNorm);
+  weights.project_out = find.Matrix(kProjectOutName);
+  weights.head.weight =
+      spec.tied_head ? weights.embedding : find.Matrix(kHeadName);
+  weights.head.bias = find.Vector(kHeadBiasName);
   return weights;
+}
+
+std::vector<const PackedMatrix*> MatricesOf(const LayerWeights& layer) {
+  std::vector<const PackedMatrix*> matrices = {
+      &layer.query.weight, &layer.key.weight, &layer.value.weight,
+      &layer.output.weight};
+  if (layer.experts == nullptr) {
+    Append(layer.ffn, &matrices);
+    return matrices;
+  }
+  matrices.push_back(&layer.experts->router);
+  for (const FeedForwardWeights& expert : layer.experts->experts) {
+    Append(expert, &matrices);
+  }
+  Append(layer.experts->shared, &matrices);
+  return matrices;
 }
 
 }  // namespace ounce

@@ -1,9 +1,10 @@
-// A bound model arranged for execution: matrices stay where they are stored,
-// the small vectors are widened to f32.
+// A bound model arranged for execution: matrices stay where they are stored
+// unless they are stored in pieces, the small vectors are widened to f32.
 #ifndef OUNCE_RUNTIME_WEIGHTS_H_
 #define OUNCE_RUNTIME_WEIGHTS_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "core/packing/packed_matrix.h"
@@ -22,24 +23,54 @@ struct LinearWeights {
   }
 };
 
+// Empty where a model has no such norm.
+struct NormWeights {
+  std::vector<float> weight;  // ModelSpec::norm_offset is in it.
+  std::vector<float> bias;    // May be empty.
+};
+
+struct FeedForwardWeights {
+  LinearWeights gate;  // Of gated ones alone.
+  LinearWeights up, down;
+};
+
+struct ExpertWeights {
+  PackedMatrix router;  // [experts, width], a float codec.
+  std::vector<FeedForwardWeights> experts;
+  FeedForwardWeights shared;       // If ExpertSpec::shared_ffn.
+  std::vector<float> shared_gate;  // [width]; the same.
+};
+
 struct LayerWeights {
-  std::vector<float> attention_norm;  // [width]
+  // Of the sub-layers' inputs or of the sums after them.
+  NormWeights attention_norm, ffn_norm;
+  NormWeights query_norm, key_norm;
+  NormWeights attention_output_norm, ffn_output_norm;
   LinearWeights query, key, value, output;
-  std::vector<float> ffn_norm;  // [width]
-  LinearWeights gate, up, down;
+  FeedForwardWeights ffn;  // Unless the layer has experts:
+  std::unique_ptr<const ExpertWeights> experts;
 };
 
 struct ModelWeights {
   ModelSpec spec;
-  PackedMatrix embedding;  // [vocab, width]
+  PackedMatrix embedding;  // [vocab, token_width]
+  PackedMatrix positions;  // [position_rows, width], learned ones.
+  // Between the widths of tokens and of layers, if they differ.
+  PackedMatrix project_in, project_out;
+  NormWeights embedding_norm;
   std::vector<LayerWeights> layers;
-  std::vector<float> final_norm;  // [width]
-  PackedMatrix head;              // [vocab, width]; the embedding when tied.
+  NormWeights final_norm;
+  LinearWeights head;  // [vocab, token_width]; the embedding when tied.
+  // Of the matrices that their source holds in pieces.
+  std::vector<std::unique_ptr<const std::vector<uint8_t>>> copies;
 };
 
 // `bound` must hold all of TensorTable(spec), as BindTensors() returns it.  The
 // matrices point where it points: its source must outlive the result.
 ModelWeights ArrangeWeights(const ModelSpec& spec, const BoundTensors& bound);
+
+// The matrices of a layer that products are made of, experts' included.
+std::vector<const PackedMatrix*> MatricesOf(const LayerWeights& layer);
 
 }  // namespace ounce
 

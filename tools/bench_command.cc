@@ -64,13 +64,9 @@ MachineLimits MeasureLimits(const ModelWeights& weights, const ModelWork& work,
         absl::MakeConstSpan(matrix.data, static_cast<size_t>(matrix.bytes)));
   };
   for (const LayerWeights& layer : weights.layers) {
-    for (const LinearWeights* linear :
-         {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate,
-          &layer.up, &layer.down}) {
-      add(linear->weight);
-    }
+    for (const PackedMatrix* matrix : MatricesOf(layer)) add(*matrix);
   }
-  add(weights.head);
+  add(weights.head.weight);
   limits.read_bytes_per_s = MeasureReadBandwidth(context, parts);
   for (const OpWork& op : work) {
     if (op.products == 0 || limits.peak_ops_per_s.count(op.codec) > 0) continue;

@@ -24,14 +24,14 @@ struct Sums {
   double max_error = 0.0;
 };
 
-Sums CompareRows(const PackedMatrix& a, const PackedMatrix& b, int64_t begin,
+Sums CompareRows(const BoundTensor& a, const BoundTensor& b, int64_t begin,
                  int64_t end) {
-  std::vector<float> left(static_cast<size_t>(a.cols));
-  std::vector<float> right(static_cast<size_t>(a.cols));
+  std::vector<float> left(static_cast<size_t>(a.matrix.cols));
+  std::vector<float> right(static_cast<size_t>(a.matrix.cols));
   Sums sums;
   for (int64_t row = begin; row < end; ++row) {
-    GetCodecInfo(a.codec).unpack_rows(a, row, row + 1, left.data());
-    GetCodecInfo(b.codec).unpack_rows(b, row, row + 1, right.data());
+    ReadRows(a, row, row + 1, left.data());
+    ReadRows(b, row, row + 1, right.data());
     for (size_t c = 0; c < left.size(); ++c) {
       const double error = double{left[c]} - double{right[c]};
       sums.signal += double{left[c]} * double{left[c]};
@@ -42,12 +42,13 @@ Sums CompareRows(const PackedMatrix& a, const PackedMatrix& b, int64_t begin,
   return sums;
 }
 
-Sums CompareMatrices(const PackedMatrix& a, const PackedMatrix& b,
-                     ThreadPool* pool) {
-  std::vector<Sums> parts(static_cast<size_t>(DivideUp(a.rows, kTaskRows)));
+Sums CompareTensors(const BoundTensor& a, const BoundTensor& b,
+                    ThreadPool* pool) {
+  const int64_t rows = a.matrix.rows;
+  std::vector<Sums> parts(static_cast<size_t>(DivideUp(rows, kTaskRows)));
   pool->Run(static_cast<int64_t>(parts.size()), [&](int64_t task, int) {
     parts[static_cast<size_t>(task)] = CompareRows(
-        a, b, task * kTaskRows, std::min(a.rows, (task + 1) * kTaskRows));
+        a, b, task * kTaskRows, std::min(rows, (task + 1) * kTaskRows));
   });
   Sums sums;
   for (const Sums& part : parts) {
@@ -63,9 +64,8 @@ double DecibelRatio(const Sums& sums) {
   return 10.0 * std::log10(sums.signal / sums.noise);
 }
 
-void Release(const TensorSet& set, const PackedMatrix& matrix) {
-  set.source.Release(
-      absl::MakeConstSpan(matrix.data, static_cast<size_t>(matrix.bytes)));
+void Release(const TensorSet& set, const BoundTensor& tensor) {
+  set.source.Release(StoredBytes(tensor, 0, tensor.matrix.rows));
 }
 
 }  // namespace
@@ -95,9 +95,9 @@ absl::StatusOr<std::vector<TensorError>> MeasureTensorErrors(
           "one model"));
     }
     const PackedMatrix& matrix = found->second->matrix;
-    const Sums sums = CompareMatrices(tensor.matrix, matrix, pool);
-    Release(a, tensor.matrix);
-    Release(b, matrix);
+    const Sums sums = CompareTensors(tensor, *found->second, pool);
+    Release(a, tensor);
+    Release(b, *found->second);
     errors.push_back({tensor.slot.name,
                       std::string(GetCodecInfo(matrix.codec).name),
                       8.0 * static_cast<double>(matrix.bytes) /

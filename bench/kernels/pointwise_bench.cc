@@ -28,7 +28,8 @@ void BM_RmsNorm(benchmark::State& state) {
   const Matrix weight = RandomMatrix(1, kWidth);
   Matrix out(kTokens, kWidth);
   for (auto _ : state) {
-    RmsNorm(context, x.view(), weight.row(0), 1e-5f, out.view());
+    Normalize(context, {Norm::Kind::kRms, weight.row(0), nullptr, 1e-5f},
+              x.view(), out.view());
     benchmark::DoNotOptimize(out.values().data());
   }
   SetBytes(state, 8);

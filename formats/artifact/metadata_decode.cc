@@ -64,12 +64,97 @@ absl::StatusOr<RotarySpec> ReadRotary(const schema::Rotary& in) {
   rotary.base = in.base();
   OUNCE_ASSIGN_OR_RETURN(
       rotary.scaling,
-      ReadEnum(in.scaling(), RotaryScaling::kLlama3, "rotary.scaling"));
+      ReadEnum(in.scaling(), RotaryScaling::kLongRope, "rotary.scaling"));
   rotary.factor = in.factor();
   rotary.low_freq_factor = in.low_freq_factor();
   rotary.high_freq_factor = in.high_freq_factor();
   rotary.original_context = in.original_context();
+  rotary.dims = in.dims();
+  rotary.adjacent_pairs = in.adjacent_pairs();
+  rotary.beta_fast = in.beta_fast();
+  rotary.beta_slow = in.beta_slow();
+  rotary.truncate = in.truncate();
+  rotary.attention_factor = in.attention_factor();
+  if (in.short_factors() != nullptr) {
+    rotary.short_factors.assign(in.short_factors()->begin(),
+                                in.short_factors()->end());
+  }
+  if (in.long_factors() != nullptr) {
+    rotary.long_factors.assign(in.long_factors()->begin(),
+                               in.long_factors()->end());
+  }
   return rotary;
+}
+
+absl::Status ReadLayerKinds(const schema::Spec& in, ModelSpec* spec) {
+  if (in.layer_kinds() == nullptr) return absl::OkStatus();
+  for (const schema::LayerKind* stored : *in.layer_kinds()) {
+    LayerKind kind;
+    kind.windowed = stored->windowed();
+    OUNCE_ASSIGN_OR_RETURN(
+        kind.rotary,
+        ReadEnum(stored->rotary(), LayerRotary::kNone, "a layer's rotary"));
+    kind.routed = stored->routed();
+    spec->layer_kinds.push_back(kind);
+  }
+  return absl::OkStatus();
+}
+
+ExpertSpec ReadExperts(const schema::Experts& in) {
+  ExpertSpec experts;
+  experts.experts = in.experts();
+  experts.per_token = in.per_token();
+  experts.ffn = in.ffn();
+  experts.shared_ffn = in.shared_ffn();
+  experts.normalized = in.normalized();
+  return experts;
+}
+
+absl::Status ReadEnums(const schema::Spec& in, ModelSpec* spec) {
+  OUNCE_ASSIGN_OR_RETURN(
+      spec->activation,
+      ReadEnum(in.activation(), ActivationKind::kReluSquared, "activation"));
+  OUNCE_ASSIGN_OR_RETURN(spec->norm,
+                         ReadEnum(in.norm(), NormKind::kLayer, "norm"));
+  OUNCE_ASSIGN_OR_RETURN(
+      spec->norm_placement,
+      ReadEnum(in.norm_placement(), NormPlacement::kSum, "norm_placement"));
+  OUNCE_ASSIGN_OR_RETURN(
+      spec->residual,
+      ReadEnum(in.residual(), ResidualOrder::kParallelShared, "residual"));
+  OUNCE_ASSIGN_OR_RETURN(spec->qk_norm,
+                         ReadEnum(in.qk_norm(), QkNorm::kWhole, "qk_norm"));
+  OUNCE_ASSIGN_OR_RETURN(
+      spec->position,
+      ReadEnum(in.position(), PositionKind::kAlibi, "position"));
+  return absl::OkStatus();
+}
+
+// What specs have from version 2 on, but for the enums.
+absl::Status ReadChoices(const schema::Spec& in, ModelSpec* spec) {
+  spec->norm_bias = in.norm_bias();
+  spec->norm_offset = in.norm_offset();
+  spec->final_norm = in.final_norm();
+  spec->residual_from_norm = in.residual_from_norm();
+  spec->position_offset = in.position_offset();
+  spec->alibi_scale = in.alibi_scale();
+  spec->alibi_bf16 = in.alibi_bf16();
+  spec->gated_ffn = in.gated_ffn();
+  spec->embedding_width = in.embedding_width();
+  spec->embedding_scale = in.embedding_scale();
+  spec->embedding_norm = in.embedding_norm();
+  spec->attention_scale = in.attention_scale();
+  spec->attention_scale_by_layer = in.attention_scale_by_layer();
+  spec->attention_soft_cap = in.attention_soft_cap();
+  spec->residual_scale = in.residual_scale();
+  spec->logit_scale = in.logit_scale();
+  spec->logit_soft_cap = in.logit_soft_cap();
+  spec->head_bias = in.head_bias();
+  if (in.experts() != nullptr) spec->experts = ReadExperts(*in.experts());
+  if (in.local_rotary() != nullptr) {
+    OUNCE_ASSIGN_OR_RETURN(spec->local_rotary, ReadRotary(*in.local_rotary()));
+  }
+  return ReadLayerKinds(in, spec);
 }
 
 absl::StatusOr<ModelSpec> ReadSpec(const schema::Spec& in) {
@@ -86,9 +171,7 @@ absl::StatusOr<ModelSpec> ReadSpec(const schema::Spec& in) {
   spec.ffn = in.ffn();
   spec.max_context = in.max_context();
   spec.norm_epsilon = in.norm_epsilon();
-  OUNCE_ASSIGN_OR_RETURN(
-      spec.activation,
-      ReadEnum(in.activation(), ActivationKind::kRelu, "activation"));
+  OUNCE_RETURN_IF_ERROR(ReadEnums(in, &spec));
   OUNCE_ASSIGN_OR_RETURN(spec.rotary, ReadRotary(*in.rotary()));
   spec.window = in.window();
   spec.qkv_bias = in.qkv_bias();
@@ -98,6 +181,7 @@ absl::StatusOr<ModelSpec> ReadSpec(const schema::Spec& in) {
   if (in.stop_ids() != nullptr) {
     spec.stop_ids.assign(in.stop_ids()->begin(), in.stop_ids()->end());
   }
+  OUNCE_RETURN_IF_ERROR(ReadChoices(in, &spec));
   const absl::Status status = CheckSpec(spec);
   if (!status.ok()) {
     return absl::DataLossError(absl::StrCat("spec: ", status.message()));

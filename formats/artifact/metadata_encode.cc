@@ -28,15 +28,45 @@ static_assert(SameNumber(ActivationKind::kSilu, schema::Activation::Silu) &&
               SameNumber(ActivationKind::kGelu, schema::Activation::Gelu) &&
               SameNumber(ActivationKind::kGeluTanh,
                          schema::Activation::GeluTanh) &&
-              SameNumber(ActivationKind::kRelu, schema::Activation::Relu));
+              SameNumber(ActivationKind::kRelu, schema::Activation::Relu) &&
+              SameNumber(ActivationKind::kTanh, schema::Activation::Tanh) &&
+              SameNumber(ActivationKind::kQuickGelu,
+                         schema::Activation::QuickGelu) &&
+              SameNumber(ActivationKind::kReluSquared,
+                         schema::Activation::ReluSquared));
 static_assert(SameNumber(RotaryScaling::kNone, schema::RotaryScaling::None) &&
               SameNumber(RotaryScaling::kLinear,
                          schema::RotaryScaling::Linear) &&
               SameNumber(RotaryScaling::kLlama3,
-                         schema::RotaryScaling::Llama3));
+                         schema::RotaryScaling::Llama3) &&
+              SameNumber(RotaryScaling::kDynamic,
+                         schema::RotaryScaling::Dynamic) &&
+              SameNumber(RotaryScaling::kYarn, schema::RotaryScaling::Yarn) &&
+              SameNumber(RotaryScaling::kLongRope,
+                         schema::RotaryScaling::LongRope));
+static_assert(SameNumber(NormKind::kLayer, schema::NormKind::Layer) &&
+              SameNumber(NormPlacement::kOutput,
+                         schema::NormPlacement::Output) &&
+              SameNumber(NormPlacement::kInputAndOutput,
+                         schema::NormPlacement::InputAndOutput) &&
+              SameNumber(NormPlacement::kSum, schema::NormPlacement::Sum));
+static_assert(SameNumber(ResidualOrder::kParallel,
+                         schema::ResidualOrder::Parallel) &&
+              SameNumber(ResidualOrder::kParallelShared,
+                         schema::ResidualOrder::ParallelShared));
+static_assert(SameNumber(QkNorm::kHead, schema::QkNorm::Head) &&
+              SameNumber(QkNorm::kWhole, schema::QkNorm::Whole));
+static_assert(SameNumber(PositionKind::kLearned,
+                         schema::PositionKind::Learned) &&
+              SameNumber(PositionKind::kAlibi, schema::PositionKind::Alibi));
+static_assert(SameNumber(LayerRotary::kLocal, schema::LayerRotary::Local) &&
+              SameNumber(LayerRotary::kNone, schema::LayerRotary::None));
 static_assert(SameNumber(TokenizerKind::kNone, schema::TokenizerKind::None) &&
               SameNumber(TokenizerKind::kTokenizerJson,
                          schema::TokenizerKind::TokenizerJson));
+
+// The root, spec, two rotary descriptions, experts, tokenizer, provenance.
+constexpr size_t kFixedTables = 7;
 
 absl::Status CheckSize(absl::string_view what, size_t bytes, size_t limit) {
   if (bytes <= limit) return absl::OkStatus();
@@ -77,7 +107,8 @@ absl::Status CheckSizes(const ArtifactMetadata& metadata) {
   }
   const size_t num_tables = metadata.records.size() +
                             metadata.tokenizer.files.size() +
-                            provenance.sources.size() + 5;
+                            provenance.sources.size() +
+                            metadata.spec.layer_kinds.size() + kFixedTables;
   if (num_tables > kMaxTables) {
     return absl::InvalidArgumentError(
         absl::StrCat(num_tables,
@@ -88,13 +119,81 @@ absl::Status CheckSizes(const ArtifactMetadata& metadata) {
   return absl::OkStatus();
 }
 
-Offset<schema::Spec> BuildSpec(FlatBufferBuilder& builder,
-                               const ModelSpec& spec) {
-  const RotarySpec& rotary = spec.rotary;
-  const Offset<schema::Rotary> rotary_offset = schema::CreateRotary(
+Offset<schema::Rotary> BuildRotary(FlatBufferBuilder& builder,
+                                   const RotarySpec& rotary) {
+  const auto factors = [&](const std::vector<double>& values) {
+    return values.empty() ? Offset<flatbuffers::Vector<double>>()
+                          : builder.CreateVector(values);
+  };
+  const auto short_factors = factors(rotary.short_factors);
+  const auto long_factors = factors(rotary.long_factors);
+  return schema::CreateRotary(
       builder, rotary.base, static_cast<schema::RotaryScaling>(rotary.scaling),
       rotary.factor, rotary.low_freq_factor, rotary.high_freq_factor,
-      rotary.original_context);
+      rotary.original_context, rotary.dims, rotary.adjacent_pairs,
+      rotary.beta_fast, rotary.beta_slow, rotary.truncate,
+      rotary.attention_factor, short_factors, long_factors);
+}
+
+using LayerKindVector = flatbuffers::Vector<Offset<schema::LayerKind>>;
+Offset<LayerKindVector> BuildLayerKinds(FlatBufferBuilder& builder,
+                                        const ModelSpec& spec) {
+  if (spec.layer_kinds.empty()) return {};
+  std::vector<Offset<schema::LayerKind>> kinds;
+  for (const LayerKind& kind : spec.layer_kinds) {
+    kinds.push_back(schema::CreateLayerKind(
+        builder, kind.windowed, static_cast<schema::LayerRotary>(kind.rotary),
+        kind.routed));
+  }
+  return builder.CreateVector(kinds);
+}
+
+Offset<schema::Experts> BuildExperts(FlatBufferBuilder& builder,
+                                     const ExpertSpec& experts) {
+  if (experts.experts == 0) return {};
+  return schema::CreateExperts(builder, experts.experts, experts.per_token,
+                               experts.ffn, experts.shared_ffn,
+                               experts.normalized);
+}
+
+// What specs have from version 2 on, but for the tables.
+void AddChoices(const ModelSpec& spec, schema::SpecBuilder* out) {
+  out->add_norm(static_cast<schema::NormKind>(spec.norm));
+  out->add_norm_bias(spec.norm_bias);
+  out->add_norm_offset(spec.norm_offset);
+  out->add_norm_placement(
+      static_cast<schema::NormPlacement>(spec.norm_placement));
+  out->add_final_norm(spec.final_norm);
+  out->add_residual(static_cast<schema::ResidualOrder>(spec.residual));
+  out->add_residual_from_norm(spec.residual_from_norm);
+  out->add_qk_norm(static_cast<schema::QkNorm>(spec.qk_norm));
+  out->add_position(static_cast<schema::PositionKind>(spec.position));
+  out->add_position_offset(spec.position_offset);
+  out->add_alibi_scale(spec.alibi_scale);
+  out->add_alibi_bf16(spec.alibi_bf16);
+  out->add_gated_ffn(spec.gated_ffn);
+  out->add_embedding_width(spec.embedding_width);
+  out->add_embedding_scale(spec.embedding_scale);
+  out->add_embedding_norm(spec.embedding_norm);
+  out->add_attention_scale(spec.attention_scale);
+  out->add_attention_scale_by_layer(spec.attention_scale_by_layer);
+  out->add_attention_soft_cap(spec.attention_soft_cap);
+  out->add_residual_scale(spec.residual_scale);
+  out->add_logit_scale(spec.logit_scale);
+  out->add_logit_soft_cap(spec.logit_soft_cap);
+  out->add_head_bias(spec.head_bias);
+}
+
+Offset<schema::Spec> BuildSpec(FlatBufferBuilder& builder,
+                               const ModelSpec& spec) {
+  const Offset<schema::Rotary> rotary_offset =
+      BuildRotary(builder, spec.rotary);
+  const Offset<schema::Rotary> local_rotary =
+      spec.uses_rotary(LayerRotary::kLocal)
+          ? BuildRotary(builder, spec.local_rotary)
+          : Offset<schema::Rotary>();
+  const auto layer_kinds = BuildLayerKinds(builder, spec);
+  const auto experts = BuildExperts(builder, spec.experts);
   const auto architecture = builder.CreateString(spec.architecture);
   const auto stop_ids = builder.CreateVector(spec.stop_ids);
   schema::SpecBuilder out(builder);
@@ -116,6 +215,10 @@ Offset<schema::Spec> BuildSpec(FlatBufferBuilder& builder,
   out.add_ffn_bias(spec.ffn_bias);
   out.add_tied_head(spec.tied_head);
   out.add_stop_ids(stop_ids);
+  if (!local_rotary.IsNull()) out.add_local_rotary(local_rotary);
+  if (!layer_kinds.IsNull()) out.add_layer_kinds(layer_kinds);
+  if (!experts.IsNull()) out.add_experts(experts);
+  AddChoices(spec, &out);
   return out.Finish();
 }
 

@@ -74,7 +74,9 @@ float Score(const AttentionTile& tile, int64_t row, int64_t key) {
            double{LoadEntry(kv, kv.keys, kv.key_scales, KeyIndex(kv, key, i),
                             key)};
   }
-  return static_cast<float>(dot * double{tile.scale});
+  auto score = static_cast<float>(dot * double{tile.scale});
+  if (tile.soft_cap > 0.0f) SoftCap(tile.soft_cap, 1, &score);
+  return tile.biases == nullptr ? score : score + tile.biases[row][key];
 }
 
 void AttendRow(const AttentionTile& tile, int64_t row) {

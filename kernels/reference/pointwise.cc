@@ -33,6 +33,12 @@ double Activate(Activation activation, double x) {
     }
     case Activation::kRelu:
       return std::max(x, 0.0);
+    case Activation::kTanh:
+      return std::tanh(x);
+    case Activation::kQuickGelu:
+      return x * Sigmoid(1.702 * x);
+    case Activation::kReluSquared:
+      return std::max(x, 0.0) * std::max(x, 0.0);
   }
   return x;
 }
@@ -66,6 +72,24 @@ void RmsNorm(const float* x, const float* weight, int64_t width, float epsilon,
   for (int64_t c = 0; c < width; ++c) out[c] = x[c] * factor * weight[c];
 }
 
+void LayerNorm(const float* x, const float* weight, const float* bias,
+               int64_t width, float epsilon, float* out) {
+  double sum = 0.0;
+  for (int64_t c = 0; c < width; ++c) sum += double{x[c]};
+  const double mean = sum / static_cast<double>(width);
+  double squares = 0.0;
+  for (int64_t c = 0; c < width; ++c) {
+    squares += (double{x[c]} - mean) * (double{x[c]} - mean);
+  }
+  const double factor =
+      1.0 / std::sqrt(squares / static_cast<double>(width) + double{epsilon});
+  for (int64_t c = 0; c < width; ++c) {
+    const double shift = bias == nullptr ? 0.0 : double{bias[c]};
+    out[c] = static_cast<float>(
+        (double{x[c]} - mean) * factor * double{weight[c]} + shift);
+  }
+}
+
 void Rotary(float* x, const float* cos, const float* sin, int64_t dim) {
   const int64_t half = dim / 2;
   for (int64_t i = 0; i < half; ++i) {
@@ -80,6 +104,18 @@ void GatedActivation(Activation activation, const float* gate, const float* up,
                      int64_t size, float* out) {
   for (int64_t i = 0; i < size; ++i) {
     out[i] = static_cast<float>(Activate(activation, double{gate[i]})) * up[i];
+  }
+}
+
+void Activate(Activation activation, const float* x, int64_t size, float* out) {
+  for (int64_t i = 0; i < size; ++i) {
+    out[i] = static_cast<float>(Activate(activation, double{x[i]}));
+  }
+}
+
+void SoftCap(float cap, int64_t size, float* x) {
+  for (int64_t i = 0; i < size; ++i) {
+    x[i] = static_cast<float>(double{cap} * std::tanh(double{x[i]} / cap));
   }
 }
 

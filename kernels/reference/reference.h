@@ -23,9 +23,13 @@ void QuantizeRow(const float* x, int64_t cols, int64_t stride, int8_t* codes,
                  float* scale, int32_t* sums);
 void RmsNorm(const float* x, const float* weight, int64_t width, float epsilon,
              float* out);
+void LayerNorm(const float* x, const float* weight, const float* bias,
+               int64_t width, float epsilon, float* out);
 void Rotary(float* x, const float* cos, const float* sin, int64_t dim);
 void GatedActivation(Activation activation, const float* gate, const float* up,
                      int64_t size, float* out);
+void Activate(Activation activation, const float* x, int64_t size, float* out);
+void SoftCap(float cap, int64_t size, float* x);
 void Add(const float* y, int64_t size, float* x);
 void StoreKv(const KvHead& kv, int64_t position, const float* key,
              const float* value);

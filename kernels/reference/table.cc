@@ -10,8 +10,11 @@ KernelTable MakeTable() {
                   MatMulInt4,  MatMulInt4,  MatMulInt4Progressive};
   table.quantize_row = QuantizeRow;
   table.rms_norm = RmsNorm;
+  table.layer_norm = LayerNorm;
   table.rotary = Rotary;
   table.gated_activation = GatedActivation;
+  table.activate = Activate;
+  table.soft_cap = SoftCap;
   table.add = Add;
   table.store_kv = StoreKv;
   table.attention = Attend;

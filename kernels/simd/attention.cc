@@ -11,6 +11,7 @@
 #include "hwy/highway.h"
 #include "kernels/simd/add_ops.h"
 #include "kernels/simd/exp-inl.h"
+#include "kernels/simd/sigmoid-inl.h"
 
 #if OUNCE_SIMD_TARGET
 HWY_BEFORE_NAMESPACE();
@@ -187,6 +188,7 @@ class Pass {
   void Weigh(int64_t r, int64_t key) {
     const FloatTag df;
     float* scores = scores_ + r * kAttentionKeys;
+    Bias(r, key, scores);
     Hide(r, key, scores);
     FloatVec largest = hn::LoadU(df, scores);
     for (int64_t i = kLanes; i < kAttentionKeys; i += kLanes) {
@@ -213,6 +215,17 @@ class Pass {
     }
     total_[r] += SumParts(sums);
     if constexpr (sizeof(T) == 1) ScaleWeights(key, scores);
+  }
+
+  // Caps the scores of row `r` and biases those that it may see.
+  void Bias(int64_t r, int64_t key, float* scores) {
+    if (tile_.soft_cap > 0.0f) {
+      CapSoftly(tile_.soft_cap, kAttentionKeys, scores);
+    }
+    if (tile_.biases == nullptr) return;
+    const int64_t count = std::min(kAttentionKeys, tile_.end_keys[r] - key);
+    const float* biases = tile_.biases[r] + key;
+    for (int64_t i = 0; i < count; ++i) scores[i] += biases[i];
   }
 
   // Minus infinity to all that row `r` does not see.

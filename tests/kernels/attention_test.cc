@@ -104,7 +104,15 @@ class AttentionTest : public IsaTest {
         dot += double{query[i]} * double{k[i]};
       }
       // The inputs are small enough to do without a shift.
-      const double weight = std::exp(dot * double{args_.scale});
+      double score = dot * double{args_.scale};
+      if (args_.soft_cap > 0.0f) {
+        score =
+            double{args_.soft_cap} * std::tanh(score / double{args_.soft_cap});
+      }
+      if (args_.biases.data != nullptr) {
+        score += double{args_.biases.at(head, key)};
+      }
+      const double weight = std::exp(score);
       sum += weight;
       for (size_t i = 0; i < v.size(); ++i) out[i] += weight * double{v[i]};
     }
@@ -281,6 +289,21 @@ TEST_P(AttentionTest, MaskHidesKeys) {
   ExpectNearExact();
   args_.window = 3;
   ExpectNearExact();
+}
+
+TEST_P(AttentionTest, ScoresAreCappedAndThenBiased) {
+  RandomData random;
+  const Matrix biases = random.Floats(6, 101);
+  for (const float cap : {0.0f, 0.7f}) {
+    for (const int64_t window : {0, 40}) {
+      Prepare(31, 70, 6, 2, 16);
+      args_.window = window;
+      args_.soft_cap = cap;
+      ExpectNearExact();
+      args_.biases = biases.view();
+      ExpectNearExact();
+    }
+  }
 }
 
 TEST_P(AttentionTest, AllKeysHiddenGiveZero) {

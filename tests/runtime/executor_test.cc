@@ -99,8 +99,10 @@ TEST_F(ExecutorTest, EqualsTheReferenceWithAWindow) {
 }
 
 TEST_F(ExecutorTest, EqualsTheReferenceWithEveryActivation) {
-  for (const auto kind : {ActivationKind::kGelu, ActivationKind::kGeluTanh,
-                          ActivationKind::kRelu}) {
+  for (const auto kind :
+       {ActivationKind::kGelu, ActivationKind::kGeluTanh, ActivationKind::kRelu,
+        ActivationKind::kTanh, ActivationKind::kQuickGelu,
+        ActivationKind::kReluSquared}) {
     ExpectEqualsReference([=](ModelSpec* spec) { spec->activation = kind; });
   }
 }
@@ -112,6 +114,190 @@ TEST_F(ExecutorTest, EqualsTheReferenceWithOtherNumbers) {
     spec->rotary.factor = 4.0;
     spec->norm_epsilon = 0.1;
   });
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithEitherNormAnywhere) {
+  for (const NormKind norm : {NormKind::kRms, NormKind::kLayer}) {
+    for (const bool bias : {false, true}) {
+      for (const NormPlacement placement :
+           {NormPlacement::kInput, NormPlacement::kOutput,
+            NormPlacement::kInputAndOutput, NormPlacement::kSum}) {
+        SCOPED_TRACE(static_cast<int>(placement));
+        ExpectEqualsReference([&](ModelSpec* spec) {
+          spec->norm = norm;
+          spec->norm_bias = bias;
+          spec->norm_placement = placement;
+          spec->final_norm = placement != NormPlacement::kSum;
+          spec->norm_offset = 0.5;
+        });
+      }
+    }
+  }
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithParallelSubLayers) {
+  for (const ResidualOrder order :
+       {ResidualOrder::kParallel, ResidualOrder::kParallelShared}) {
+    for (const double scale : {1.0, 0.3}) {
+      ExpectEqualsReference([=](ModelSpec* spec) {
+        spec->residual = order;
+        spec->residual_scale = scale;
+      });
+    }
+  }
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithAResidualFromTheNorm) {
+  ExpectEqualsReference(
+      [](ModelSpec* spec) { spec->residual_from_norm = true; });
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithNormsOfQueriesAndKeys) {
+  for (const QkNorm norm : {QkNorm::kHead, QkNorm::kWhole}) {
+    for (const NormKind kind : {NormKind::kRms, NormKind::kLayer}) {
+      ExpectEqualsReference([=](ModelSpec* spec) {
+        spec->qk_norm = norm;
+        spec->norm = kind;
+        spec->norm_bias = true;
+      });
+    }
+  }
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithPartialAndAdjacentRotary) {
+  for (const bool adjacent : {false, true}) {
+    for (const int64_t dims : {0, 2, 6}) {
+      ExpectEqualsReference([=](ModelSpec* spec) {
+        spec->rotary.dims = dims;
+        spec->rotary.adjacent_pairs = adjacent;
+      });
+    }
+  }
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithLearnedPositions) {
+  ExpectEqualsReference([](ModelSpec* spec) {
+    spec->position = PositionKind::kLearned;
+    spec->position_offset = 2;
+    spec->embedding_norm = true;
+    spec->head_dim = 7;  // Odd: nothing rotates.
+  });
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithAlibi) {
+  for (const double scale : {1.0, 0.35}) {
+    ExpectEqualsReference([=](ModelSpec* spec) {
+      spec->position = PositionKind::kAlibi;
+      spec->alibi_scale = scale;
+    });
+  }
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithLayersOfDifferentKinds) {
+  ExpectEqualsReference([](ModelSpec* spec) {
+    spec->layers = 4;
+    spec->window = 3;
+    spec->local_rotary.base = 50.0;
+    spec->layer_kinds = {{.windowed = true, .rotary = LayerRotary::kLocal},
+                         {.windowed = false, .rotary = LayerRotary::kGlobal},
+                         {.windowed = true, .rotary = LayerRotary::kNone},
+                         {.windowed = false, .rotary = LayerRotary::kNone}};
+  });
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithPlainFeedForward) {
+  for (const bool bias : {false, true}) {
+    ExpectEqualsReference([=](ModelSpec* spec) {
+      spec->gated_ffn = false;
+      spec->ffn_bias = bias;
+      spec->activation = ActivationKind::kGelu;
+    });
+  }
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithExperts) {
+  for (const bool normalized : {false, true}) {
+    for (const int64_t shared : {0, 12}) {
+      for (const NormPlacement placement :
+           {NormPlacement::kInput, NormPlacement::kInputAndOutput}) {
+        ExpectEqualsReference([=](ModelSpec* spec) {
+          spec->experts = {.experts = 5,
+                           .per_token = 2,
+                           .ffn = 16,
+                           .shared_ffn = shared,
+                           .normalized = normalized};
+          spec->norm_placement = placement;
+          spec->layer_kinds = {{.routed = true}, {.routed = false}};
+        });
+      }
+    }
+  }
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithScalesAndCaps) {
+  ExpectEqualsReference([](ModelSpec* spec) {
+    spec->embedding_scale = 4.9;
+    spec->attention_scale = 0.17;
+    spec->attention_soft_cap = 3.0;
+    spec->residual_scale = 0.6;
+    spec->logit_scale = 0.8;
+    spec->logit_soft_cap = 5.0;
+  });
+  ExpectEqualsReference(
+      [](ModelSpec* spec) { spec->attention_scale_by_layer = true; });
+}
+
+TEST_F(ExecutorTest, EqualsTheReferenceWithANarrowEmbeddingAndAHeadBias) {
+  for (const bool tied : {false, true}) {
+    ExpectEqualsReference([=](ModelSpec* spec) {
+      spec->embedding_width = 11;
+      spec->head_bias = true;
+      spec->tied_head = tied;
+    });
+  }
+}
+
+TEST_F(ExecutorTest, LearnedPositionsEndWhereTheModelDoes) {
+  ModelSpec spec = TinySpec();
+  spec.position = PositionKind::kLearned;
+  spec.max_context = 4;
+  const TinyModel model(spec);
+  Executor executor(model.weights(), &context_, 8);
+  Matrix hidden;
+  ASSERT_OK(executor.Forward({1, 2, 3}, &hidden));
+  EXPECT_THAT(executor.Forward({4, 5}, &hidden),
+              StatusIs(absl::StatusCode::kOutOfRange,
+                       HasSubstr("learned positions for 4")));
+  EXPECT_OK(executor.Forward({4}, &hidden));
+}
+
+// A text that grows beyond the original context token by token ends up where
+// the whole text does at once: the keys of short texts are computed anew.
+TEST_F(ExecutorTest, LongRopeTurnsAllPositionsWhenATextGetsLong) {
+  ModelSpec spec = TinySpec();
+  spec.rotary.scaling = RotaryScaling::kLongRope;
+  spec.rotary.original_context = 9;
+  spec.rotary.short_factors = {1.0, 1.5, 2.0, 2.5};
+  spec.rotary.long_factors = {3.0, 5.0, 8.0, 16.0};
+  const TinyModel model(spec);
+  Executor whole(model.weights(), &context_, 64);
+  Executor grown(model.weights(), &context_, 64);
+  Matrix expected, hidden;
+  ASSERT_OK(whole.Forward(Ids(), &expected));
+  for (const int32_t id : Ids()) ASSERT_OK(grown.Forward({id}, &hidden));
+  EXPECT_EQ(grown.position(), 17);
+  const auto last = expected.values().subspan(expected.values().size() - 24);
+  EXPECT_THAT(hidden.values(), Pointwise(FloatNear(3e-5f), last));
+  // And back: a text cut short is a short text again.
+  Executor brief(model.weights(), &context_, 64);
+  Matrix short_hidden;
+  ASSERT_OK(
+      brief.Forward(absl::MakeConstSpan(Ids()).subspan(0, 9), &short_hidden));
+  grown.Rewind(8);
+  ASSERT_OK(grown.Forward({Ids()[8]}, &hidden));
+  EXPECT_THAT(
+      hidden.values(),
+      Pointwise(FloatNear(3e-5f), short_hidden.values().subspan(8 * 24, 24)));
 }
 
 TEST_F(ExecutorTest, EqualsTheReferenceOnHalfPrecisionWeights) {

@@ -1,6 +1,7 @@
 // A transformer in plain double precision, without cache, chunks or threads:
-// what the executor is compared with.
-// Source: Llama, arXiv:2302.13971; grouped queries, arXiv:2305.13245.
+// what the executor is compared with, for every choice of a spec.
+// Source: Llama, arXiv:2302.13971; grouped queries, arXiv:2305.13245; ALiBi,
+// arXiv:2108.12409; experts, arXiv:2401.04088; the definitions in model/spec.h.
 #ifndef OUNCE_TESTS_RUNTIME_REFERENCE_TRANSFORMER_H_
 #define OUNCE_TESTS_RUNTIME_REFERENCE_TRANSFORMER_H_
 
@@ -9,10 +10,11 @@
 #include <cstdint>
 #include <map>
 #include <numbers>
+#include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "core/packing/codec.h"
 #include "model/bind.h"
 #include "model/spec.h"
 #include "model/tensor_table.h"
@@ -29,7 +31,7 @@ class ReferenceTransformer {
     for (const BoundTensor& tensor : bound.tensors) {
       const PackedMatrix& m = tensor.matrix;
       std::vector<float> values(static_cast<size_t>(m.rows * m.cols));
-      GetCodecInfo(m.codec).unpack_rows(m, 0, m.rows, values.data());
+      ReadRows(tensor, 0, m.rows, values.data());
       Rows& rows = tensors_[tensor.slot.name];
       for (auto row = values.begin(); row != values.end(); row += m.cols) {
         rows.emplace_back(row, row + m.cols);
@@ -40,77 +42,166 @@ class ReferenceTransformer {
   // Logits of every position; `key_mask` as in Executor::Forward(), or empty.
   Rows Logits(const std::vector<int32_t>& ids,
               const std::vector<uint8_t>& key_mask = {}) const {
-    Rows x;
-    for (const int32_t id : ids) {
-      x.push_back(tensors_.at(std::string(kEmbeddingName)).at(Index(id)));
-    }
+    Rows x = Embed(ids);
     for (int64_t layer = 0; layer < spec_.layers; ++layer) {
-      AddTo(x, Attention(layer, Norm(layer, "input_layernorm", x), key_mask));
-      AddTo(x, FeedForward(layer, Norm(layer, "post_attention_layernorm", x)));
+      x = Layer(layer, std::move(x), key_mask);
     }
-    const absl::string_view head = spec_.tied_head ? kEmbeddingName : kHeadName;
-    return Product(tensors_.at(std::string(head)),
-                   RmsNorm(x, tensors_.at(std::string(kFinalNormName))[0]));
+    if (spec_.final_norm) x = Norm("model.norm", x);
+    if (spec_.token_width() != spec_.width) {
+      x = Product(At("model.project_out.weight"), x);
+    }
+    x = Product(
+        At(spec_.tied_head ? "model.embed_tokens.weight" : "lm_head.weight"),
+        x);
+    if (spec_.head_bias) AddBias("lm_head.bias", x);
+    Scale(x, spec_.logit_scale);
+    for (Vector& row : x) {
+      for (double& value : row) value = Capped(value, spec_.logit_soft_cap);
+    }
+    return x;
   }
 
  private:
   static size_t Index(int64_t i) { return static_cast<size_t>(i); }
+  const Rows& At(const std::string& name) const { return tensors_.at(name); }
 
-  static void AddTo(Rows& x, const Rows& y) {
+  static Rows Sum(Rows x, const Rows& y) {
     for (size_t t = 0; t < x.size(); ++t) {
       for (size_t i = 0; i < x[t].size(); ++i) x[t][i] += y[t][i];
     }
-  }
-
-  Rows RmsNorm(Rows x, const Vector& weight) const {
-    for (Vector& row : x) {
-      double sum = 0;
-      for (const double value : row) sum += value * value;
-      const double norm =
-          std::sqrt(sum / static_cast<double>(row.size()) + spec_.norm_epsilon);
-      for (size_t i = 0; i < row.size(); ++i) row[i] *= weight[i] / norm;
-    }
     return x;
   }
-  Rows Norm(int64_t layer, const std::string& name, const Rows& x) const {
-    return RmsNorm(x, tensors_.at(LayerTensorName(layer, name + ".weight"))[0]);
+  static void Scale(Rows& x, double factor) {
+    for (Vector& row : x) {
+      for (double& value : row) value *= factor;
+    }
+  }
+  static double Capped(double value, double cap) {
+    return cap == 0 ? value : cap * std::tanh(value / cap);
+  }
+
+  Rows Embed(const std::vector<int32_t>& ids) const {
+    Rows x;
+    for (const int32_t id : ids) {
+      x.push_back(At("model.embed_tokens.weight").at(Index(id)));
+    }
+    if (spec_.token_width() != spec_.width) {
+      x = Product(At("model.project_in.weight"), x);
+    }
+    Scale(x, spec_.embedding_scale);
+    if (spec_.position == PositionKind::kLearned) {
+      const Rows& table = At("model.embed_positions.weight");
+      const auto first = table.begin() + spec_.position_offset;
+      x = Sum(x, Rows(first, first + static_cast<int64_t>(x.size())));
+    }
+    return spec_.embedding_norm ? Norm("model.embed_norm", x) : x;
+  }
+
+  // A block, by what model/spec.h says of NormPlacement and ResidualOrder.
+  Rows Layer(int64_t layer, Rows x, const std::vector<uint8_t>& mask) const {
+    const auto name = [layer](const std::string& suffix) {
+      return LayerTensorName(layer, suffix);
+    };
+    const std::string first = name("input_layernorm");
+    const std::string second = spec_.residual == ResidualOrder::kParallelShared
+                                   ? first
+                                   : name("post_attention_layernorm");
+    if (spec_.residual != ResidualOrder::kSerial) {
+      Rows attended = Attention(layer, Norm(first, x), mask);
+      Rows fed = FeedForward(layer, Norm(second, x));
+      Scale(attended, spec_.residual_scale);
+      Scale(fed, spec_.residual_scale);
+      return Sum(Sum(std::move(x), attended), fed);
+    }
+    x = SubLayer(std::move(x), first, name("self_attn.output_norm"),
+                 [&](const Rows& in) { return Attention(layer, in, mask); });
+    return SubLayer(std::move(x), second, name("mlp.output_norm"),
+                    [&](const Rows& in) { return FeedForward(layer, in); });
+  }
+
+  template <typename Function>
+  Rows SubLayer(Rows x, const std::string& norm, const std::string& output_norm,
+                Function function) const {
+    const NormPlacement placement = spec_.norm_placement;
+    const bool of_input = placement == NormPlacement::kInput ||
+                          placement == NormPlacement::kInputAndOutput;
+    const bool of_output = placement == NormPlacement::kOutput ||
+                           placement == NormPlacement::kInputAndOutput;
+    const Rows in = of_input ? Norm(norm, x) : x;
+    Rows out = function(in);
+    if (of_output) out = Norm(output_norm, out);
+    Scale(out, spec_.residual_scale);
+    x = Sum(spec_.residual_from_norm ? in : std::move(x), out);
+    return placement == NormPlacement::kSum ? Norm(norm, x) : x;
+  }
+
+  // Normalises `row[begin .. begin + weight.size())`.
+  void NormalizePart(const Vector& weight, const Vector* bias, size_t begin,
+                     Vector& row) const {
+    const auto n = static_cast<double>(weight.size());
+    double mean = 0, squares = 0;
+    for (size_t i = 0; i < weight.size(); ++i) mean += row[begin + i] / n;
+    if (spec_.norm == NormKind::kRms) mean = 0;
+    for (size_t i = 0; i < weight.size(); ++i) {
+      squares += (row[begin + i] - mean) * (row[begin + i] - mean);
+    }
+    const double deviation = std::sqrt(squares / n + spec_.norm_epsilon);
+    for (size_t i = 0; i < weight.size(); ++i) {
+      double& value = row[begin + i];
+      value = (value - mean) / deviation * (weight[i] + spec_.norm_offset);
+      if (bias != nullptr) value += (*bias)[i];
+    }
+  }
+  // The norm `name` of every vector of its size that the rows consist of.
+  Rows Norm(const std::string& name, Rows x) const {
+    const Vector& weight = At(name + ".weight")[0];
+    const auto bias = tensors_.find(name + ".bias");
+    const Vector* shift = bias == tensors_.end() ? nullptr : &bias->second[0];
+    for (Vector& row : x) {
+      for (size_t i = 0; i < row.size(); i += weight.size()) {
+        NormalizePart(weight, shift, i, row);
+      }
+    }
+    return x;
   }
 
   static Rows Product(const Rows& weight, const Rows& x) {
     Rows out(x.size(), Vector(weight.size()));
     for (size_t t = 0; t < x.size(); ++t) {
       for (size_t r = 0; r < weight.size(); ++r) {
-        for (size_t i = 0; i < x[t].size(); ++i) {
-          out[t][r] += x[t][i] * weight[r][i];
-        }
+        out[t][r] = std::inner_product(x[t].begin(), x[t].end(),
+                                       weight[r].begin(), 0.0);
       }
     }
     return out;
   }
-  Rows Linear(int64_t layer, const std::string& name, const Rows& x) const {
-    Rows out =
-        Product(tensors_.at(LayerTensorName(layer, name + ".weight")), x);
-    const auto bias = tensors_.find(LayerTensorName(layer, name + ".bias"));
-    if (bias == tensors_.end()) return out;
-    for (Vector& row : out) {
+  void AddBias(const std::string& name, Rows& x) const {
+    const auto bias = tensors_.find(name);
+    if (bias == tensors_.end()) return;
+    for (Vector& row : x) {
       for (size_t i = 0; i < row.size(); ++i) row[i] += bias->second[0][i];
     }
+  }
+  Rows Linear(const std::string& name, const Rows& x) const {
+    Rows out = Product(At(name + ".weight"), x);
+    AddBias(name + ".bias", out);
     return out;
   }
 
-  // Rotates the halves of each head against each other; linear scaling divides
-  // positions by the factor, which is 1 without.
-  void Rotate(Rows& x) const {
-    const size_t half = Index(spec_.head_dim) / 2;
+  // Rotates pairs of each head's first values against each other; linear
+  // scaling divides positions by the factor, which is 1 without.
+  void Rotate(const RotarySpec& rotary, Rows& x) const {
+    const size_t dims = Index(spec_.rotary_dims(rotary));
     for (size_t t = 0; t < x.size(); ++t) {
-      for (size_t head = 0; head < x[t].size(); head += 2 * half) {
-        for (size_t i = 0; i < half; ++i) {
+      for (size_t head = 0; head < x[t].size(); head += Index(spec_.head_dim)) {
+        for (size_t i = 0; i < dims / 2; ++i) {
           const double angle =
-              static_cast<double>(t) / spec_.rotary.factor *
-              std::pow(spec_.rotary.base,
-                       -static_cast<double>(i) / static_cast<double>(half));
-          double& a = x[t][head + i];
-          double& b = x[t][head + half + i];
+              static_cast<double>(t) / rotary.factor *
+              std::pow(rotary.base, -2.0 * static_cast<double>(i) /
+                                        static_cast<double>(dims));
+          const bool adjacent = rotary.adjacent_pairs;
+          double& a = x[t][head + (adjacent ? 2 * i : i)];
+          double& b = x[t][head + (adjacent ? 2 * i + 1 : dims / 2 + i)];
           const double rotated = a * std::cos(angle) - b * std::sin(angle);
           b = b * std::cos(angle) + a * std::sin(angle);
           a = rotated;
@@ -119,19 +210,51 @@ class ReferenceTransformer {
     }
   }
 
-  bool Sees(size_t query, size_t key,
+  bool Sees(int64_t layer, size_t query, size_t key,
             const std::vector<uint8_t>& key_mask) const {
     if (!key_mask.empty() && key_mask[key] == 0) return false;
-    return spec_.window == 0 || key + Index(spec_.window) > query;
+    const size_t window = Index(spec_.layer_window(layer));
+    return window == 0 || key + window > query;
+  }
+
+  // Of a number of heads that is a power of two: 2^(-8 / heads), its square ...
+  double AlibiSlope(size_t head) const {
+    return std::exp2(-8.0 * static_cast<double>(head + 1) /
+                     static_cast<double>(spec_.heads));
+  }
+
+  double Score(int64_t layer, size_t head, double dot, size_t query,
+               size_t key) const {
+    double scale = spec_.attention_scale;
+    if (scale == 0) scale = 1 / std::sqrt(static_cast<double>(spec_.head_dim));
+    if (spec_.attention_scale_by_layer) scale /= static_cast<double>(layer + 1);
+    const double score = Capped(dot * scale, spec_.attention_soft_cap);
+    if (spec_.position != PositionKind::kAlibi) return score;
+    const double distance =
+        static_cast<double>(query) - static_cast<double>(key);
+    return score - AlibiSlope(head) * spec_.alibi_scale * distance;
   }
 
   Rows Attention(int64_t layer, const Rows& x,
                  const std::vector<uint8_t>& key_mask) const {
-    Rows query = Linear(layer, "self_attn.q_proj", x);
-    Rows key = Linear(layer, "self_attn.k_proj", x);
-    const Rows value = Linear(layer, "self_attn.v_proj", x);
-    Rotate(query);
-    Rotate(key);
+    const auto name = [layer](const std::string& suffix) {
+      return LayerTensorName(layer, "self_attn." + suffix);
+    };
+    Rows query = Linear(name("q_proj"), x);
+    Rows key = Linear(name("k_proj"), x);
+    const Rows value = Linear(name("v_proj"), x);
+    if (spec_.qk_norm != QkNorm::kNone) {
+      query = Norm(name("q_norm"), query);
+      key = Norm(name("k_norm"), key);
+    }
+    const LayerRotary choice = spec_.layer_kind(layer).rotary;
+    if (spec_.position == PositionKind::kRotary &&
+        choice != LayerRotary::kNone) {
+      const RotarySpec& rotary =
+          choice == LayerRotary::kLocal ? spec_.local_rotary : spec_.rotary;
+      Rotate(rotary, query);
+      Rotate(rotary, key);
+    }
     const size_t dim = Index(spec_.head_dim);
     Rows out(x.size(), Vector(query[0].size()));
     for (size_t t = 0; t < x.size(); ++t) {
@@ -140,12 +263,12 @@ class ReferenceTransformer {
         Vector weights(t + 1);
         double sum = 0;
         for (size_t k = 0; k <= t; ++k) {
-          if (!Sees(t, k, key_mask)) continue;
+          if (!Sees(layer, t, k, key_mask)) continue;
           double dot = 0;
           for (size_t i = 0; i < dim; ++i) {
             dot += query[t][head * dim + i] * key[k][from * dim + i];
           }
-          weights[k] = std::exp(dot / std::sqrt(static_cast<double>(dim)));
+          weights[k] = std::exp(Score(layer, head, dot, t, k));
           sum += weights[k];
         }
         if (sum == 0) continue;  // All keys hidden: nothing is attended to.
@@ -157,13 +280,15 @@ class ReferenceTransformer {
         }
       }
     }
-    return Linear(layer, "self_attn.o_proj", out);
+    return Linear(name("o_proj"), out);
   }
+
+  static double Sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
   double Activate(double x) const {
     switch (spec_.activation) {
       case ActivationKind::kSilu:
-        return x / (1 + std::exp(-x));
+        return x * Sigmoid(x);
       case ActivationKind::kGelu:
         return x * 0.5 * std::erfc(-x / std::numbers::sqrt2);
       case ActivationKind::kGeluTanh:
@@ -172,19 +297,60 @@ class ReferenceTransformer {
                               (x + 0.044715 * x * x * x)));
       case ActivationKind::kRelu:
         return std::max(x, 0.0);
+      case ActivationKind::kTanh:
+        return std::tanh(x);
+      case ActivationKind::kQuickGelu:
+        return x * Sigmoid(1.702 * x);
+      case ActivationKind::kReluSquared:
+        return std::max(x, 0.0) * std::max(x, 0.0);
     }
     return x;
   }
 
-  Rows FeedForward(int64_t layer, const Rows& x) const {
-    Rows gate = Linear(layer, "mlp.gate_proj", x);
-    const Rows up = Linear(layer, "mlp.up_proj", x);
-    for (size_t t = 0; t < gate.size(); ++t) {
-      for (size_t i = 0; i < gate[t].size(); ++i) {
-        gate[t][i] = Activate(gate[t][i]) * up[t][i];
+  Rows Mlp(const std::string& name, const Rows& x) const {
+    const Rows up = Linear(name + ".up_proj", x);
+    Rows hidden = spec_.gated_ffn ? Linear(name + ".gate_proj", x) : up;
+    for (size_t t = 0; t < hidden.size(); ++t) {
+      for (size_t i = 0; i < hidden[t].size(); ++i) {
+        hidden[t][i] = Activate(hidden[t][i]);
+        if (spec_.gated_ffn) hidden[t][i] *= up[t][i];
       }
     }
-    return Linear(layer, "mlp.down_proj", gate);
+    return Linear(name + ".down_proj", hidden);
+  }
+
+  Rows FeedForward(int64_t layer, const Rows& x) const {
+    const std::string name = LayerTensorName(layer, "mlp");
+    if (!spec_.has_experts(layer)) return Mlp(name, x);
+    Rows out;
+    for (const Vector& row : x) out.push_back(Mix(name, row));
+    return out;
+  }
+
+  // The best experts of one token, weighted by the softmax of their scores.
+  Vector Mix(const std::string& name, const Vector& x) const {
+    const ExpertSpec& experts = spec_.experts;
+    Vector scores = Product(At(name + ".router.weight"), {x})[0];
+    double sum = 0;
+    for (double& score : scores) sum += score = std::exp(score);
+    std::vector<size_t> order(scores.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::sort(order.begin(), order.end(),
+              [&](size_t a, size_t b) { return scores[a] > scores[b]; });
+    order.resize(Index(experts.per_token));
+    double picked = 0;
+    for (const size_t e : order) picked += scores[e];
+    Rows out = {Vector(x.size())};
+    for (const size_t e : order) {
+      Rows given = Mlp(name + ".experts." + std::to_string(e), {x});
+      Scale(given, scores[e] / (experts.normalized ? picked : sum));
+      out = Sum(out, given);
+    }
+    if (experts.shared_ffn == 0) return out[0];
+    Rows shared = Mlp(name + ".shared_expert", {x});
+    Scale(shared,
+          Sigmoid(Product(At(name + ".shared_expert_gate.weight"), {x})[0][0]));
+    return Sum(out, shared)[0];
   }
 
   const ModelSpec spec_;

@@ -30,6 +30,19 @@ TEST(CountWorkTest, IsWorkedByHand) {
   EXPECT_EQ(work[static_cast<size_t>(Op::kHead)].codec, Codec::kF32);
 }
 
+TEST(CountWorkTest, CountsTheExpertsThatOneTokenTakes) {
+  ModelSpec spec = TinySpec();
+  spec.experts = {.experts = 5, .per_token = 2, .ffn = 16, .shared_ffn = 8};
+  const TinyModel model(spec);
+  const std::array<OpWork, kNumOps> work = CountWork(model.weights());
+  const auto products = [&](Op op) {
+    return work[static_cast<size_t>(op)].products;
+  };
+  EXPECT_EQ(products(Op::kRouter), 2 * 5 * 24);
+  EXPECT_EQ(products(Op::kGateUp), 2 * 2 * (2 * 16 + 8) * 24);
+  EXPECT_EQ(products(Op::kDown), 2 * 24 * (2 * 16 + 8));
+}
+
 TEST(KvBytesReadTest, IsWorkedByHand) {
   ModelSpec spec = TinySpec();
   // Eleven keys and values of 2 layers, 2 heads of 8.
@@ -37,6 +50,9 @@ TEST(KvBytesReadTest, IsWorkedByHand) {
   EXPECT_EQ(KvBytesRead(spec, KvType::kInt8, 10), 2 * 2 * 11 * (2 * 8 + 8));
   spec.window = 4;
   EXPECT_EQ(KvBytesRead(spec, KvType::kF32, 10), 2 * 2 * 4 * 2 * 8 * 4);
+  // One of the two layers sees all eleven.
+  spec.layer_kinds = {{.windowed = true}, {.windowed = false}};
+  EXPECT_EQ(KvBytesRead(spec, KvType::kF32, 10), 2 * (4 + 11) * 2 * 8 * 4);
 }
 
 TEST(SpeedRunTest, RatesAreOfMedianSlowestAndFastest) {
@@ -64,7 +80,10 @@ TEST_F(MeasureTest, PromptsAndGeneration) {
   EXPECT_EQ(prompt.tokens, 18);
   EXPECT_THAT(prompt.seconds, SizeIs(4));
   EXPECT_THAT(prompt.seconds, Each(Gt(0.0)));
-  EXPECT_THAT(prompt.op_times, Each(Gt(0.0)));
+  for (size_t i = 0; i < kNumOps; ++i) {
+    // The model has no experts.
+    EXPECT_EQ(prompt.op_times[i] > 0.0, i != static_cast<size_t>(Op::kRouter));
+  }
   EXPECT_EQ(executor.position(0), 12);
   EXPECT_EQ(executor.position(1), 12);
   ASSERT_OK_AND_ASSIGN(const SpeedRun generation,

@@ -45,8 +45,12 @@ class TinyModel {
     for (const TensorSlot& slot : TensorTable(spec)) {
       const int64_t size = CountParameters({slot});
       std::vector<float> values = gaussian.Floats(size, 0.4);
-      if (slot.role != TensorRole::kVector) {
+      if (IsCompressible(slot.role)) {
         AddMatrix(slot, codec, values);
+        continue;
+      }
+      if (slot.role != TensorRole::kVector) {
+        source_.AddFloats(slot.name, slot.shape, values);
         continue;
       }
       // Around 1, as norms are.
