@@ -24,20 +24,24 @@ absl::StatusOr<int32_t> ToTokenId(const Json& value) {
   return static_cast<int32_t>(*id);
 }
 
-absl::StatusOr<std::vector<std::string>> ParseStrings(const Json& value,
-                                                      absl::string_view key) {
-  std::vector<std::string> strings;
+// The list called `key`, each element by `as`, which gives nothing where the
+// element is not of the type that `expected` names.
+template <typename T, typename As>
+absl::StatusOr<std::vector<T>> ParseList(const Json& value,
+                                         absl::string_view key, As as,
+                                         absl::string_view expected) {
+  std::vector<T> elements;
   const Json::Array* list = value.AsArray();
   bool valid = list != nullptr;
   for (size_t i = 0; valid && i < list->size(); ++i) {
-    const std::string* element = (*list)[i].AsString();
-    valid = element != nullptr;
-    if (valid) strings.push_back(*element);
+    const auto element = as((*list)[i]);
+    valid = static_cast<bool>(element);
+    if (valid) elements.push_back(*element);
   }
-  if (valid) return strings;
+  if (valid) return elements;
   return absl::InvalidArgumentError(
       absl::StrCat("\"", key, "\" is of type ", value.TypeName(),
-                   "; expected a list of strings"));
+                   "; expected a list of ", expected));
 }
 
 }  // namespace
@@ -84,22 +88,39 @@ bool ConfigReader::HasValue(absl::string_view key) const {
 
 std::vector<std::string> ConfigReader::Strings(absl::string_view key) {
   if (!HasValue(key)) return {};
-  return Take(ParseStrings(*config_.Find(key), key), {});
+  const auto as = [](const Json& element) { return element.AsString(); };
+  return Take(
+      ParseList<std::string>(*config_.Find(key), key, as, "strings alone"), {});
+}
+
+std::vector<int64_t> ConfigReader::Ints(absl::string_view key) {
+  if (!HasValue(key)) return {};
+  const auto as = [](const Json& element) { return element.AsInt(); };
+  return Take(ParseList<int64_t>(*config_.Find(key), key, as, "integers alone"),
+              {});
 }
 
 RotarySpec ConfigReader::Rotary(const RotaryDefaults& defaults,
                                 const ModelSpec& spec,
                                 absl::string_view layer_type) {
   return Take(ParseRotary(config_,
-                          {defaults.base, defaults.partial, spec.head_dim,
-                           spec.max_context},
+                          {.base = defaults.base,
+                           .partial = defaults.partial,
+                           .head_dim = spec.head_dim,
+                           .max_context = spec.max_context,
+                           .original_context = defaults.original_context,
+                           .part_only = defaults.part_only},
                           layer_type),
               RotarySpec());
 }
 
 void ConfigReader::Refuse(bool condition, absl::string_view what) {
-  if (!condition || !status_.ok()) return;
-  status_ = absl::UnimplementedError(absl::StrCat(what, " is not supported"));
+  if (!condition) return;
+  Fail(absl::UnimplementedError(absl::StrCat(what, " is not supported")));
+}
+
+void ConfigReader::Fail(const absl::Status& status) {
+  if (status_.ok()) status_ = status;
 }
 
 absl::StatusOr<std::vector<LayerKind>> LayerKindsOf(

@@ -20,6 +20,10 @@ namespace ounce {
 struct RotaryDefaults {
   double base = 10000.0;
   double partial = 1.0;  // Share of a head's values that is turned.
+  // Positions before scaling where the config does not say; 0: max_context.
+  int64_t original_context = 0;
+  // Only the part for the layer type counts, as of RotaryBasis.
+  bool part_only = false;
 };
 
 // Gives values one by one and keeps the first error for the end, so that a
@@ -41,8 +45,9 @@ class ConfigReader {
   // Whether the config has `key`, with a value or null; or with a value.
   bool Has(absl::string_view key) const;
   bool HasValue(absl::string_view key) const;
-  // Strings of a list; empty when absent.
+  // Strings or integers of a list; empty when absent.
   std::vector<std::string> Strings(absl::string_view key);
+  std::vector<int64_t> Ints(absl::string_view key);
 
   // The rotary description for the head_dim and max_context of `spec`, in the
   // newer style (`rope_parameters`) or the older (`rope_theta`, `rope_scaling`
@@ -54,6 +59,8 @@ class ConfigReader {
   // Fails with kUnimplemented when `condition` holds: `what` says which setting
   // the program has no answer for.
   void Refuse(bool condition, absl::string_view what);
+  // Keeps `status` if it is an error and the first.
+  void Fail(const absl::Status& status);
   const absl::Status& status() const { return status_; }
   const Json& config() const { return config_; }
 
@@ -69,10 +76,9 @@ class ConfigReader {
   absl::Status status_;
 };
 
-// Layers of type "full_attention" see all, the others what the window lets
-// them: the kinds of `spec.layers` layers from their types, or none when all
-// are alike.  kInvalidArgument: another number of types, or one that we do not
-// know.
+// The kinds of `layers` layers from their types: those of "full_attention" see
+// all, those of "sliding_attention" what the window lets them.
+// kInvalidArgument: another number of types; kUnimplemented: another type.
 absl::StatusOr<std::vector<LayerKind>> LayerKindsOf(
     const std::vector<std::string>& layer_types, int64_t layers);
 

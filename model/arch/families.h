@@ -7,8 +7,28 @@
 
 namespace ounce {
 
+extern const Architecture kBloom;
+extern const Architecture kFalcon;
+extern const Architecture kGemma;
+extern const Architecture kGemma2;
+extern const Architecture kGemma3Text;
+extern const Architecture kGpt2;
+extern const Architecture kGptJ;
+extern const Architecture kGptNeoX;
+extern const Architecture kGranite;
 extern const Architecture kLlama;
 extern const Architecture kMistral;
+extern const Architecture kMixtral;
+extern const Architecture kOlmo2;
+extern const Architecture kOpt;
+extern const Architecture kPhi;
+extern const Architecture kPhi3;
+extern const Architecture kQwen2;
+extern const Architecture kQwen2Moe;
+extern const Architecture kQwen3;
+extern const Architecture kQwen3Moe;
+extern const Architecture kSmolLm3;
+extern const Architecture kStarCoder2;
 
 }  // namespace ounce
 

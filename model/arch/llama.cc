@@ -3,6 +3,8 @@
 // window.
 // Source: Llama, arXiv:2302.13971; Mistral 7B, arXiv:2310.06825; config
 // defaults as in transformers 5.12.
+#include <utility>
+
 #include "core/json.h"
 #include "model/arch/decoder_config.h"
 #include "model/arch/families.h"
@@ -16,7 +18,7 @@ absl::StatusOr<ModelSpec> ParseLlama(const Json& config) {
   spec.qkv_bias = reader.Bool("attention_bias", false);
   spec.output_bias = spec.qkv_bias;
   spec.ffn_bias = reader.Bool("mlp_bias", false);
-  return Finish(reader, std::move(spec));
+  return Finish(&reader, std::move(spec));
 }
 
 absl::StatusOr<ModelSpec> ParseMistral(const Json& config) {
@@ -26,7 +28,7 @@ absl::StatusOr<ModelSpec> ParseMistral(const Json& config) {
   // Absent takes the family's default; null turns the window off.
   spec.window =
       reader.Int("sliding_window", reader.Has("sliding_window") ? 0 : 4096);
-  return Finish(reader, std::move(spec));
+  return Finish(&reader, std::move(spec));
 }
 
 }  // namespace

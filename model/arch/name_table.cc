@@ -148,12 +148,14 @@ std::vector<SourceTensor> SourceTensorsOf(const NameTable& names,
 }
 
 bool IsHarmless(const NameTable& names, absl::string_view source_name) {
-  constexpr absl::string_view kSuffixes[] = {
-      "rotary_emb.inv_freq",     "rotary_emb.cos_cached",
-      "rotary_emb.sin_cached",   ".attn.bias",
-      ".attn.masked_bias",       ".attention.bias",
-      ".attention.masked_bias",  "position_ids",
-      "embed_positions.inv_freq"};
+  constexpr absl::string_view kSuffixes[] = {".inv_freq",
+                                             ".cos_cached",
+                                             ".sin_cached",
+                                             ".attn.bias",
+                                             ".attn.masked_bias",
+                                             ".attention.bias",
+                                             ".attention.masked_bias",
+                                             "position_ids"};
   for (const absl::string_view suffix : kSuffixes) {
     if (absl::EndsWith(source_name, suffix)) return true;
   }

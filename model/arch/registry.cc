@@ -10,8 +10,10 @@ namespace ounce {
 namespace {
 
 constexpr const Architecture* kArchitectures[] = {
-    &kLlama,
-    &kMistral,
+    &kLlama,      &kMistral, &kMixtral, &kQwen2,      &kQwen3, &kQwen2Moe,
+    &kQwen3Moe,   &kGranite, &kOlmo2,   &kSmolLm3,    &kGemma, &kGemma2,
+    &kGemma3Text, &kPhi,     &kPhi3,    &kStarCoder2, &kGpt2,  &kGptJ,
+    &kGptNeoX,    &kOpt,     &kBloom,   &kFalcon,
 };
 
 }  // namespace

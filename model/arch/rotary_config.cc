@@ -25,12 +25,16 @@ absl::Status ParseFactor(const Scaling& scaling, RotarySpec* rotary) {
   return absl::OkStatus();
 }
 
+// The config's own value counts before the scaling's.
 absl::StatusOr<int64_t> OriginalContext(const Scaling& scaling) {
   constexpr absl::string_view kKey = "original_max_position_embeddings";
+  if (scaling.basis.original_context > 0) {
+    return scaling.config.GetIntOr(kKey, scaling.basis.original_context);
+  }
   OUNCE_ASSIGN_OR_RETURN(
-      const int64_t of_config,
-      scaling.config.GetIntOr(kKey, scaling.basis.max_context));
-  return scaling.values.GetIntOr(kKey, of_config);
+      const int64_t of_values,
+      scaling.values.GetIntOr(kKey, scaling.basis.max_context));
+  return scaling.config.GetIntOr(kKey, of_values);
 }
 
 absl::Status ParseLlama3(const Scaling& scaling, RotarySpec* rotary) {
@@ -119,14 +123,9 @@ absl::Status ParseLongRope(const Scaling& scaling, RotarySpec* rotary) {
                          Factors(scaling.values, "short_factor"));
   OUNCE_ASSIGN_OR_RETURN(rotary->long_factors,
                          Factors(scaling.values, "long_factor"));
-  // A config that states an original context means the ratio, whatever its
-  // factor.
   const double original = static_cast<double>(rotary->original_context);
-  double factor = static_cast<double>(scaling.basis.max_context) / original;
-  if (scaling.config.Find("original_max_position_embeddings") == nullptr) {
-    OUNCE_ASSIGN_OR_RETURN(factor,
-                           scaling.values.GetDoubleOr("factor", factor));
-  }
+  OUNCE_ASSIGN_OR_RETURN(const double factor,
+                         ContextFactor(scaling, rotary->original_context));
   const double usual =
       factor <= 1.0 || original <= 1.0
           ? 1.0
@@ -170,9 +169,9 @@ absl::Status ParseScaling(const Scaling& scaling, RotarySpec* rotary) {
 }
 
 // The object that describes the scaling and its key, or null when the config
-// has none.
+// has none; only its part for `layer_type` when `part_only`.
 absl::StatusOr<std::pair<const Json*, absl::string_view>> FindScaling(
-    const Json& config, absl::string_view layer_type) {
+    const Json& config, absl::string_view layer_type, bool part_only) {
   for (const absl::string_view key : {"rope_parameters", "rope_scaling"}) {
     const Json* scaling = config.Find(key);
     if (scaling == nullptr || scaling->is_null()) continue;
@@ -183,7 +182,9 @@ absl::StatusOr<std::pair<const Json*, absl::string_view>> FindScaling(
     }
     const Json* part = scaling->Find(layer_type);
     const bool has_part = part != nullptr && part->AsObject() != nullptr;
-    return std::pair(has_part ? part : scaling, key);
+    if (has_part || !part_only) {
+      return std::pair(has_part ? part : scaling, key);
+    }
   }
   return std::pair<const Json*, absl::string_view>(nullptr, "");
 }
@@ -194,12 +195,16 @@ absl::StatusOr<RotarySpec> ParseRotary(const Json& config,
                                        const RotaryBasis& basis,
                                        absl::string_view layer_type) {
   RotarySpec rotary;
-  OUNCE_ASSIGN_OR_RETURN(rotary.base,
-                         config.GetDoubleOr("rope_theta", basis.base));
-  OUNCE_ASSIGN_OR_RETURN(
-      double partial,
-      config.GetDoubleOr("partial_rotary_factor", basis.partial));
-  OUNCE_ASSIGN_OR_RETURN(const auto found, FindScaling(config, layer_type));
+  rotary.base = basis.base;
+  double partial = basis.partial;
+  if (!basis.part_only) {
+    OUNCE_ASSIGN_OR_RETURN(rotary.base,
+                           config.GetDoubleOr("rope_theta", basis.base));
+    OUNCE_ASSIGN_OR_RETURN(
+        partial, config.GetDoubleOr("partial_rotary_factor", basis.partial));
+  }
+  OUNCE_ASSIGN_OR_RETURN(const auto found,
+                         FindScaling(config, layer_type, basis.part_only));
   const auto [scaling, key] = found;
   if (scaling != nullptr) {
     OUNCE_ASSIGN_OR_RETURN(rotary.base,

@@ -19,6 +19,11 @@ struct RotaryBasis {
   double partial = 1.0;  // Share of a head's values that is turned.
   int64_t head_dim = 0;
   int64_t max_context = 0;
+  // Positions before scaling where the config does not say; 0: max_context.
+  int64_t original_context = 0;
+  // Only the part for `layer_type` counts: neither keys of the config itself
+  // nor a description without such parts.
+  bool part_only = false;
 };
 
 // As ConfigReader::Rotary().
