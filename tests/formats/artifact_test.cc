@@ -122,7 +122,7 @@ INSTANTIATE_TEST_SUITE_P(Files, StoredArtifactTest, ::testing::Bool(),
 TEST_P(StoredArtifactTest, GivesBackWhatWasWritten) {
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<ArtifactReader> reader,
                        ArtifactReader::Open(Path()));
-  EXPECT_EQ(reader->version(), 1u);
+  EXPECT_EQ(reader->version(), GetParam() ? 1u : 2u);
   EXPECT_OK(reader->CheckHashes(nullptr));
   const std::vector<TensorRecord> expected = TinyRecords();
   ASSERT_EQ(reader->records().size(), expected.size());
@@ -170,6 +170,126 @@ TEST_P(StoredArtifactTest, GivesBackSpecTokenizerAndProvenance) {
   EXPECT_EQ(provenance.sources[1].bytes, int64_t{1} << 40);
 }
 
+// Every field of a spec differs from its default and from its neighbours.
+ModelSpec SpecOfEveryChoice() {
+  ModelSpec spec = TinySpec();
+  spec.layers = 3;
+  spec.norm = NormKind::kLayer;
+  spec.norm_bias = true;
+  spec.norm_offset = 1.0;
+  spec.norm_placement = NormPlacement::kInputAndOutput;
+  spec.final_norm = false;
+  spec.qk_norm = QkNorm::kWhole;
+  spec.position_offset = 2;
+  spec.alibi_scale = 0.25;
+  spec.alibi_bf16 = true;
+  spec.rotary.scaling = RotaryScaling::kLongRope;
+  spec.rotary.dims = 2;
+  spec.rotary.adjacent_pairs = true;
+  spec.rotary.beta_fast = 31.0;
+  spec.rotary.beta_slow = 2.0;
+  spec.rotary.truncate = false;
+  spec.rotary.attention_factor = 1.19;
+  spec.rotary.short_factors = {1.5};
+  spec.rotary.long_factors = {2.5};
+  spec.local_rotary.base = 77.0;
+  spec.layer_kinds = {
+      {.windowed = false, .rotary = LayerRotary::kLocal, .routed = true},
+      {.windowed = true, .rotary = LayerRotary::kNone, .routed = false},
+      {}};
+  spec.gated_ffn = false;
+  spec.experts = {.experts = 6,
+                  .per_token = 2,
+                  .ffn = 5,
+                  .shared_ffn = 7,
+                  .normalized = false};
+  spec.embedding_width = 3;
+  spec.embedding_scale = 2.5;
+  spec.embedding_norm = true;
+  spec.attention_scale = 0.5;
+  spec.attention_scale_by_layer = true;
+  spec.attention_soft_cap = 50.0;
+  spec.residual_scale = 0.22;
+  spec.logit_scale = 0.125;
+  spec.logit_soft_cap = 30.0;
+  spec.head_bias = true;
+  return spec;
+}
+
+ModelSpec RoundTrip(const ModelSpec& spec) {
+  ArtifactMetadata metadata;
+  metadata.spec = spec;
+  metadata.provenance = TinyProvenance();
+  metadata.tokenizer = TinyTokenizer();
+  metadata.records = TinyRecords();
+  const absl::StatusOr<std::vector<uint8_t>> bytes = EncodeMetadata(metadata);
+  EXPECT_OK(bytes.status());
+  const AlignedBytes aligned(*bytes);
+  const absl::StatusOr<ArtifactMetadata> decoded =
+      DecodeMetadata(aligned.bytes());
+  EXPECT_OK(decoded.status());
+  return decoded->spec;
+}
+
+TEST(ArtifactMetadataTest, KeepsEveryChoiceOfASpec) {
+  const ModelSpec spec = RoundTrip(SpecOfEveryChoice());
+  EXPECT_EQ(spec.norm, NormKind::kLayer);
+  EXPECT_TRUE(spec.norm_bias);
+  EXPECT_EQ(spec.norm_offset, 1.0);
+  EXPECT_EQ(spec.norm_placement, NormPlacement::kInputAndOutput);
+  EXPECT_FALSE(spec.final_norm);
+  EXPECT_EQ(spec.qk_norm, QkNorm::kWhole);
+  EXPECT_EQ(spec.position_offset, 2);
+  EXPECT_EQ(spec.alibi_scale, 0.25);
+  EXPECT_TRUE(spec.alibi_bf16);
+  EXPECT_EQ(spec.rotary.scaling, RotaryScaling::kLongRope);
+  EXPECT_EQ(spec.rotary.dims, 2);
+  EXPECT_TRUE(spec.rotary.adjacent_pairs);
+  EXPECT_EQ(spec.rotary.beta_fast, 31.0);
+  EXPECT_EQ(spec.rotary.beta_slow, 2.0);
+  EXPECT_FALSE(spec.rotary.truncate);
+  EXPECT_EQ(spec.rotary.attention_factor, 1.19);
+  EXPECT_THAT(spec.rotary.short_factors, ElementsAre(1.5));
+  EXPECT_THAT(spec.rotary.long_factors, ElementsAre(2.5));
+  EXPECT_EQ(spec.local_rotary.base, 77.0);
+  ASSERT_EQ(spec.layer_kinds.size(), 3u);
+  EXPECT_FALSE(spec.layer_kinds[0].windowed);
+  EXPECT_EQ(spec.layer_kinds[0].rotary, LayerRotary::kLocal);
+  EXPECT_TRUE(spec.layer_kinds[0].routed);
+  EXPECT_TRUE(spec.layer_kinds[1].windowed);
+  EXPECT_EQ(spec.layer_kinds[1].rotary, LayerRotary::kNone);
+  EXPECT_FALSE(spec.layer_kinds[1].routed);
+  EXPECT_FALSE(spec.gated_ffn);
+  EXPECT_EQ(spec.experts.experts, 6);
+  EXPECT_EQ(spec.experts.per_token, 2);
+  EXPECT_EQ(spec.experts.ffn, 5);
+  EXPECT_EQ(spec.experts.shared_ffn, 7);
+  EXPECT_FALSE(spec.experts.normalized);
+  EXPECT_EQ(spec.embedding_width, 3);
+  EXPECT_EQ(spec.embedding_scale, 2.5);
+  EXPECT_TRUE(spec.embedding_norm);
+  EXPECT_EQ(spec.attention_scale, 0.5);
+  EXPECT_TRUE(spec.attention_scale_by_layer);
+  EXPECT_EQ(spec.attention_soft_cap, 50.0);
+  EXPECT_EQ(spec.residual_scale, 0.22);
+  EXPECT_EQ(spec.logit_scale, 0.125);
+  EXPECT_EQ(spec.logit_soft_cap, 30.0);
+  EXPECT_TRUE(spec.head_bias);
+}
+
+TEST(ArtifactMetadataTest, KeepsOrdersAndPositionsToo) {
+  ModelSpec spec = TinySpec();
+  spec.residual = ResidualOrder::kParallelShared;
+  spec.position = PositionKind::kLearned;
+  EXPECT_EQ(RoundTrip(spec).residual, ResidualOrder::kParallelShared);
+  EXPECT_EQ(RoundTrip(spec).position, PositionKind::kLearned);
+  spec = TinySpec();
+  spec.residual_from_norm = true;
+  spec.position = PositionKind::kAlibi;
+  EXPECT_TRUE(RoundTrip(spec).residual_from_norm);
+  EXPECT_EQ(RoundTrip(spec).position, PositionKind::kAlibi);
+}
+
 TEST_F(ArtifactTest, RefusesWhatIsNoArtifact) {
   const auto not_artifact = StatusIs(absl::StatusCode::kInvalidArgument,
                                      HasSubstr("not an artifact"));
@@ -214,7 +334,7 @@ TEST_F(ArtifactTest, RefusesANewerVersionByName) {
   image.bytes()[8] = 7;
   EXPECT_THAT(Open(std::move(image)),
               StatusIs(absl::StatusCode::kUnimplemented,
-                       "format version 7 is newer than 1; update ounce"));
+                       "format version 7 is newer than 2; update ounce"));
 }
 
 TEST_F(ArtifactTest, ChecksTheHeader) {
@@ -345,13 +465,13 @@ TEST_F(ArtifactTest, ChecksTheSpec) {
     return OpenWith([&](ArtifactMetadata& m) { edit(m.spec); });
   };
   EXPECT_THAT(with_spec([](ModelSpec& s) {
-                s.activation = static_cast<ActivationKind>(4);
+                s.activation = static_cast<ActivationKind>(7);
               }),
-              DataLoss("activation is 4; expected 0 to 3"));
+              DataLoss("activation is 7; expected 0 to 6"));
   EXPECT_THAT(with_spec([](ModelSpec& s) {
-                s.rotary.scaling = static_cast<RotaryScaling>(3);
+                s.rotary.scaling = static_cast<RotaryScaling>(6);
               }),
-              DataLoss("rotary.scaling is 3; expected 0 to 2"));
+              DataLoss("rotary.scaling is 6; expected 0 to 5"));
   EXPECT_THAT(with_spec([](ModelSpec& s) { s.layers = -1; }),
               DataLoss("spec: layers is -1"));
   EXPECT_THAT(with_spec([](ModelSpec& s) { s.norm_epsilon = std::nan(""); }),
