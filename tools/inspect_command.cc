@@ -52,6 +52,50 @@ int64_t Parameters(const BoundTensors& bound) {
   return count;
 }
 
+// The names of an enum's values, in their order.
+template <typename Enum, size_t kCount>
+absl::string_view NameOf(const absl::string_view (&names)[kCount], Enum value) {
+  return names[static_cast<size_t>(value)];
+}
+constexpr absl::string_view kActivations[] = {
+    "silu", "gelu", "gelu_tanh", "relu", "tanh", "quick_gelu", "relu_squared"};
+constexpr absl::string_view kNorms[] = {"rms", "layer"};
+constexpr absl::string_view kPlacements[] = {"input", "output",
+                                             "input_and_output", "sum"};
+constexpr absl::string_view kOrders[] = {"serial", "parallel",
+                                         "parallel_shared_norm"};
+constexpr absl::string_view kPositions[] = {"rotary", "learned", "alibi"};
+constexpr absl::string_view kScalings[] = {"none",    "linear", "llama3",
+                                           "dynamic", "yarn",   "longrope"};
+
+Json ExpertsJson(const ExpertSpec& experts) {
+  if (experts.experts == 0) return Json();
+  return Json::Of({{"experts", experts.experts},
+                   {"per_token", experts.per_token},
+                   {"ffn", experts.ffn},
+                   {"shared_ffn", experts.shared_ffn}});
+}
+
+// "norm rms (input), positions rotary, experts 8, 2 a token".
+std::string Choices(const ModelSpec& spec) {
+  std::string text =
+      absl::StrCat("norm ", NameOf(kNorms, spec.norm), " (",
+                   NameOf(kPlacements, spec.norm_placement), "), residual ",
+                   NameOf(kOrders, spec.residual), ", positions ",
+                   NameOf(kPositions, spec.position));
+  if (spec.position == PositionKind::kRotary &&
+      spec.rotary.scaling != RotaryScaling::kNone) {
+    absl::StrAppend(&text, " (", NameOf(kScalings, spec.rotary.scaling), ")");
+  }
+  absl::StrAppend(&text, ", ", NameOf(kActivations, spec.activation),
+                  spec.gated_ffn ? " gated" : "");
+  if (spec.experts.experts > 0) {
+    absl::StrAppend(&text, ", ", spec.experts.experts, " experts, ",
+                    spec.experts.per_token, " a token");
+  }
+  return text;
+}
+
 Json SpecJson(const ModelSpec& spec) {
   return Json::Of(
       {{"vocab", spec.vocab},
@@ -64,7 +108,14 @@ Json SpecJson(const ModelSpec& spec) {
        {"max_context", spec.max_context},
        {"window", spec.window},
        {"tied_head", spec.tied_head},
+       {"activation", NameOf(kActivations, spec.activation)},
+       {"norm", NameOf(kNorms, spec.norm)},
+       {"norm_placement", NameOf(kPlacements, spec.norm_placement)},
+       {"residual", NameOf(kOrders, spec.residual)},
+       {"position", NameOf(kPositions, spec.position)},
        {"rotary_base", spec.rotary.base},
+       {"rotary_scaling", NameOf(kScalings, spec.rotary.scaling)},
+       {"experts", ExpertsJson(spec.experts)},
        {"stop_ids", Json::Array(spec.stop_ids.begin(), spec.stop_ids.end())}});
 }
 
@@ -129,6 +180,7 @@ void PrintSummary(const ModelFile& file) {
            spec.architecture, spec.layers, spec.width, spec.heads,
            spec.kv_heads, spec.head_dim, spec.ffn, spec.vocab, spec.max_context,
            spec.window > 0 ? absl::StrCat(", window ", spec.window) : "")},
+      {"choices", Choices(spec)},
       {"parameters", absl::StrCat(Parameters(file.bound),
                                   spec.tied_head ? ", head tied" : "")},
       {"weights", absl::StrFormat("%s, %.3f bits per weight",
