@@ -141,7 +141,9 @@ absl::StatusOr<Matrix> ComputeLogits(const Inputs& inputs, Executor* executor) {
   return logits;
 }
 
-// The most probable continuation of row 0, padding left out.
+// The most probable continuation of row 0, padding left out.  Each token is
+// that of the text before it as a whole: where positions turn otherwise as the
+// text grows, it is computed anew.
 absl::StatusOr<std::vector<int64_t>> ComputeGreedy(const Inputs& inputs,
                                                    int64_t count,
                                                    Executor* executor) {
@@ -160,12 +162,16 @@ absl::StatusOr<std::vector<int64_t>> ComputeGreedy(const Inputs& inputs,
   Matrix hidden;
   Matrix logits(1, executor->spec().vocab);
   executor->Reset();
+  const bool anew =
+      executor->spec().rotary.scaling == RotaryScaling::kDynamic;
   while (static_cast<int64_t>(greedy.size()) < count) {
+    if (anew) executor->Reset();
     OUNCE_RETURN_IF_ERROR(executor->Forward(input, &hidden));
     executor->Logits(hidden.view().Rows(hidden.rows() - 1, hidden.rows()),
                      logits.view());
-    input = {ArgMax(logits.values())};
-    greedy.push_back(input[0]);
+    if (!anew) input.clear();
+    input.push_back(ArgMax(logits.values()));
+    greedy.push_back(input.back());
   }
   return greedy;
 }
@@ -185,14 +191,10 @@ absl::StatusOr<ExitCode> Run(const LogitsArguments& arguments,
   OUNCE_ASSIGN_OR_RETURN(
       const LoadedModel model,
       LoadModel(arguments.model, false, common, engine.pool.get()));
+  // Beyond the model's context where its positions go on: what it says there
+  // may be poor, but it is what other implementations give too.
   const int64_t capacity = inputs.ids.tokens + arguments.greedy;
   const ModelSpec& spec = model.file.spec;
-  if (capacity > spec.max_context) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(arguments.input, ": ", inputs.ids.tokens, " tokens and ",
-                     arguments.greedy, " to generate; the model's context is ",
-                     spec.max_context));
-  }
   Executor executor(model.weights, engine.context.get(), capacity);
   OUNCE_ASSIGN_OR_RETURN(
       const Matrix logits,
