@@ -16,11 +16,16 @@
 #include "text/decoder.h"
 #include "text/model_config.h"
 #include "text/normalizer.h"
+#include "text/padding.h"
 #include "text/pipeline.h"
 #include "text/post_processor.h"
 #include "text/pre_tokenizer.h"
 #include "text/quote.h"
 #include "text/token_model.h"
+#include "text/truncation.h"
+#include "text/unigram.h"
+#include "text/word_level.h"
+#include "text/word_piece.h"
 
 namespace ounce {
 namespace {
@@ -41,22 +46,33 @@ struct ModelRow {
 
 constexpr ModelRow kModels[] = {
     {"BPE", &ParseBpe},
+    {"Unigram", &ParseUnigram},
+    {"WordLevel", &ParseWordLevel},
+    {"WordPiece", &ParseWordPiece},
 };
 
 constexpr Row<Normalizer> kNormalizers[] = {
+    {"BertNormalizer", &ParseBertNormalizer},
+    {"ByteLevel", &ParseByteLevelNormalizer},
     {"Lowercase", &ParseLowercase},
     {"NFC", &ParseNfc},
     {"NFD", &ParseNfd},
     {"NFKC", &ParseNfkc},
     {"NFKD", &ParseNfkd},
+    {"Nmt", &ParseNmt},
+    {"Precompiled", &ParsePrecompiled},
     {"Prepend", &ParsePrepend},
     {"Replace", &ParseReplaceNormalizer},
     {"Strip", &ParseStripNormalizer},
+    {"StripAccents", &ParseStripAccents},
 };
 
 constexpr Row<PreTokenizer> kPreTokenizers[] = {
+    {"BertPreTokenizer", &ParseBertPreTokenizer},
     {"ByteLevel", &ParseByteLevelPreTokenizer},
+    {"CharDelimiterSplit", &ParseCharDelimiterSplit},
     {"Digits", &ParseDigits},
+    {"FixedLength", &ParseFixedLength},
     {"Metaspace", &ParseMetaspacePreTokenizer},
     {"Punctuation", &ParsePunctuation},
     {"Split", &ParseSplit},
@@ -65,17 +81,22 @@ constexpr Row<PreTokenizer> kPreTokenizers[] = {
 };
 
 constexpr Row<PostProcessor> kPostProcessors[] = {
-    {"BertProcessing", &ParseClsSepProcessing},
+    {"BertProcessing", &ParseBertProcessing},
     {"ByteLevel", &ParseByteLevelPostProcessor},
-    {"RobertaProcessing", &ParseClsSepProcessing},
+    {"RobertaProcessing", &ParseRobertaProcessing},
     {"TemplateProcessing", &ParseTemplateProcessing},
 };
 
 constexpr Row<Decoder> kDecoders[] = {
-    {"BPEDecoder", &ParseBpeDecoder},      {"ByteFallback", &ParseByteFallback},
-    {"ByteLevel", &ParseByteLevelDecoder}, {"Fuse", &ParseFuse},
-    {"Metaspace", &ParseMetaspaceDecoder}, {"Replace", &ParseReplaceDecoder},
+    {"BPEDecoder", &ParseBpeDecoder},
+    {"ByteFallback", &ParseByteFallback},
+    {"ByteLevel", &ParseByteLevelDecoder},
+    {"CTC", &ParseCtc},
+    {"Fuse", &ParseFuse},
+    {"Metaspace", &ParseMetaspaceDecoder},
+    {"Replace", &ParseReplaceDecoder},
     {"Strip", &ParseStripDecoder},
+    {"WordPiece", &ParseWordPieceDecoder},
 };
 
 // One of the steps of the pipeline.
@@ -170,16 +191,19 @@ TokenizerFile ReadFile(JsonReader* reader) {
   return file;
 }
 
-absl::StatusOr<std::string> ModelType(const Json& settings) {
-  // Files from before models had a type: only BPE has merges.
-  if (settings.Find("type") == nullptr && settings.Find("merges") != nullptr) {
-    return "BPE";
-  }
+absl::StatusOr<std::string> ModelType(const ModelConfig& config) {
+  const Json& settings = config.settings;
+  if (settings.Find("type") != nullptr) return settings.GetString("type");
+  // Files from before models had a type: what only one of them has tells.
+  if (settings.Find("merges") != nullptr) return "BPE";
+  if (settings.Find("max_input_chars_per_word") != nullptr) return "WordPiece";
+  if (config.scored_vocabulary.ok()) return "Unigram";
+  if (settings.Find("unk_token") != nullptr) return "WordLevel";
   return settings.GetString("type");
 }
 
 TokenModelOr ParseModel(ModelConfig config) {
-  OUNCE_ASSIGN_OR_RETURN(const std::string type, ModelType(config.settings));
+  OUNCE_ASSIGN_OR_RETURN(const std::string type, ModelType(config));
   for (const ModelRow& row : kModels) {
     if (row.type == type) return Annotate(row.parse(std::move(config)), type);
   }
@@ -231,6 +255,9 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> ParseFile(absl::string_view text) {
       parts.decoder,
       ParseStep<Decoder>({"decoder", "decoders", kDecoders}, file));
   if (parts.decoder == nullptr) parts.decoder = MakeSpaceJoiner();
+  OUNCE_ASSIGN_OR_RETURN(parts.batch_settings.truncation,
+                         ParseTruncation(file));
+  OUNCE_ASSIGN_OR_RETURN(parts.batch_settings.padding, ParsePadding(file));
   return std::make_unique<Pipeline>(std::move(parts));
 }
 
