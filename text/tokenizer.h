@@ -1,8 +1,9 @@
 // Text to token ids and back, as the tokenizer a checkpoint ships defines it.
 // Source: the `tokenizer.json` format of huggingface/tokenizers 0.23, whose ids
 // and decodings these are.  Its "truncation" and "padding" are applied only
-// where a caller asks for it: language models get every text whole.
-// `tokenizer_config.json` changes nothing here.
+// where a caller asks for it: language models get every text whole.  Beside
+// that file `tokenizer_config.json` changes nothing; the older files are read
+// as huggingface/transformers converts them.
 #ifndef OUNCE_TEXT_TOKENIZER_H_
 #define OUNCE_TEXT_TOKENIZER_H_
 
@@ -48,8 +49,9 @@ class Tokenizer {
  public:
   // Parses `asset`; the tokenizer keeps no reference to it.
   // kFailedPrecondition: the checkpoint ships no tokenizer (kNone).
-  // kInvalidArgument: the file breaks its format; the message names the place.
-  // kUnimplemented: a component we do not have, with the list we do have.
+  // kInvalidArgument: a file breaks its format; the message names the place.
+  // kUnimplemented: a file, class or component we do not have, with the list we
+  // do have.
   static absl::StatusOr<std::unique_ptr<Tokenizer>> Create(
       const TokenizerAsset& asset);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "core/annotate.h"
@@ -67,6 +68,27 @@ absl::StatusOr<Vocabulary> Vocabulary::Read(JsonReader* reader) {
   OUNCE_RETURN_IF_ERROR(status);
   absl::string_view repeated;
   if (!vocabulary.Index(&repeated)) reader->FailOnRepeated(repeated);
+  OUNCE_RETURN_IF_ERROR(vocabulary.SortById());
+  return vocabulary;
+}
+
+absl::StatusOr<Vocabulary> Vocabulary::Create(absl::Span<const Token> tokens,
+                                              Repeats repeats) {
+  Vocabulary vocabulary;
+  vocabulary.entries_.reserve(tokens.size());
+  for (const Token& token : tokens) {
+    if (token.text.size() >
+        std::numeric_limits<uint32_t>::max() - vocabulary.text_.size()) {
+      return absl::InvalidArgumentError("the tokens have more than 4 GiB");
+    }
+    vocabulary.Append(token.text, token.id);
+  }
+  absl::string_view repeated;
+  const bool refuses = repeats == Repeats::kRefuse;
+  if (!vocabulary.Index(refuses ? &repeated : nullptr)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the token ", Quote(repeated), " is there twice"));
+  }
   OUNCE_RETURN_IF_ERROR(vocabulary.SortById());
   return vocabulary;
 }

@@ -32,6 +32,17 @@ class Vocabulary {
   static absl::StatusOr<Vocabulary> ReadScored(JsonReader* reader,
                                                std::vector<double>* scores);
 
+  struct Token {
+    absl::string_view text;
+    int32_t id = 0;
+  };
+  enum class Repeats { kRefuse, kLastWins };
+  // Copies `tokens`, whose ids are below kMaxTokenIds.  A text that is there
+  // twice is an error, or Find() gives its last id.
+  // kInvalidArgument: that, two texts with one id, or 4 GiB of text.
+  static absl::StatusOr<Vocabulary> Create(absl::Span<const Token> tokens,
+                                           Repeats repeats = Repeats::kRefuse);
+
   Vocabulary(Vocabulary&&) = default;
   Vocabulary& operator=(Vocabulary&&) = default;
 

@@ -36,7 +36,13 @@ static_assert(SameNumber(RotaryScaling::kNone, schema::RotaryScaling::None) &&
                          schema::RotaryScaling::Llama3));
 static_assert(SameNumber(TokenizerKind::kNone, schema::TokenizerKind::None) &&
               SameNumber(TokenizerKind::kTokenizerJson,
-                         schema::TokenizerKind::TokenizerJson));
+                         schema::TokenizerKind::TokenizerJson) &&
+              SameNumber(TokenizerKind::kSentencePiece,
+                         schema::TokenizerKind::SentencePiece) &&
+              SameNumber(TokenizerKind::kBpeFiles,
+                         schema::TokenizerKind::BpeFiles) &&
+              SameNumber(TokenizerKind::kWordPieceFiles,
+                         schema::TokenizerKind::WordPieceFiles));
 
 absl::Status CheckSize(absl::string_view what, size_t bytes, size_t limit) {
   if (bytes <= limit) return absl::OkStatus();
