@@ -261,8 +261,12 @@ bool JsonReader::SkipDigits() {
   return true;
 }
 
-bool JsonReader::ReadNumber(Json* value) {
-  const char* const number = at_;
+bool JsonReader::IsNextNumber() {
+  SkipSpace();
+  return at_ != end_ && (*at_ == '-' || IsDigit(*at_));
+}
+
+bool JsonReader::SkipNumber(bool* is_integer) {
   const auto take = [this](char byte) {
     const bool is_next = at_ != end_ && *at_ == byte;
     if (is_next) ++at_;
@@ -272,17 +276,33 @@ bool JsonReader::ReadNumber(Json* value) {
   if (!is_negative && (at_ == end_ || !IsDigit(*at_))) return Fail("a value");
   // No digit follows a leading zero.
   if (!take('0') && !SkipDigits()) return false;
-  bool is_integer = true;
+  *is_integer = true;
   if (take('.')) {
-    is_integer = false;
+    *is_integer = false;
     if (!SkipDigits()) return false;
   }
   if (take('e') || take('E')) {
-    is_integer = false;
+    *is_integer = false;
     if (!take('+')) take('-');
     if (!SkipDigits()) return false;
   }
-  return ConvertNumber({number, static_cast<size_t>(at_ - number)}, is_integer,
+  return true;
+}
+
+bool JsonReader::ReadNumberText(absl::string_view* number) {
+  SkipSpace();
+  const char* const begin = at_;
+  bool is_integer = false;
+  if (!SkipNumber(&is_integer)) return false;
+  *number = {begin, static_cast<size_t>(at_ - begin)};
+  return true;
+}
+
+bool JsonReader::ReadNumber(Json* value) {
+  const char* const begin = at_;
+  bool is_integer = false;
+  return SkipNumber(&is_integer) &&
+         ConvertNumber({begin, static_cast<size_t>(at_ - begin)}, is_integer,
                        value);
 }
 

@@ -38,6 +38,7 @@ class JsonReader {
   bool IsNextObject() { return NextByteIs('{'); }
   bool IsNextArray() { return NextByteIs('['); }
   bool IsNextString() { return NextByteIs('"'); }
+  bool IsNextNumber();
 
   // Each reads what it names, or fails.  After a Begin the members or elements
   // follow, as long as the Next function returns true; each has one value, to
@@ -47,6 +48,8 @@ class JsonReader {
   bool NextKey(absl::string_view* key);
   bool NextElement();
   bool ReadString(absl::string_view* text);
+  // A number as the text spells it.
+  bool ReadNumberText(absl::string_view* number);
   // Any value, whole.
   bool ReadValue(Json* value);
   // An object's members, but for those that `take` reads itself: these are null
@@ -75,6 +78,7 @@ class JsonReader {
   bool Next(char close, absl::string_view expected);
   bool ReadWord(absl::string_view word, Json value, Json* out);
   bool ReadNumber(Json* value);
+  bool SkipNumber(bool* is_integer);
   bool ConvertNumber(absl::string_view number, bool is_integer, Json* value);
   bool SkipDigits();
   bool ReadArray(Json* value);

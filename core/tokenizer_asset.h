@@ -13,9 +13,16 @@
 
 namespace ounce {
 
+// Which files describe the tokenizer.  Beside those of the last three kinds lie
+// the small JSON files that say how they are used, each if present:
+// `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json` and
+// `config.json`, whose "model_type" stands in for the first.
 enum class TokenizerKind {
   kNone,           // The checkpoint ships no tokenizer.
   kTokenizerJson,  // `tokenizer.json`, with `tokenizer_config.json` if present.
+  kSentencePiece,  // A SentencePiece model; `source.spm` has a `vocab.json`.
+  kBpeFiles,       // `vocab.json` and `merges.txt`.
+  kWordPieceFiles,  // `vocab.txt`.
 };
 
 // Bytes that copies share, since a tokenizer may have tens of megabytes.
@@ -50,6 +57,8 @@ struct TokenizerAsset {
 
   TokenizerKind kind = TokenizerKind::kNone;
   std::vector<File> files;
+  // With kNone, a tokenizer file that was there but that we cannot use.
+  std::string unusable;
 
   // The bytes of the file called `name`, or nullptr.
   const SharedBytes* Find(absl::string_view name) const {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "formats/artifact/artifact_model.h"
 #include "formats/huggingface/checkpoint.h"
+#include "formats/huggingface/tokenizer_files.h"
 
 namespace ounce {
 namespace {

@@ -14,23 +14,6 @@
 namespace ounce {
 namespace {
 
-absl::StatusOr<AddedToken> ParseToken(const Json& json) {
-  AddedToken token;
-  OUNCE_ASSIGN_OR_RETURN(token.content, json.GetString("content"));
-  OUNCE_ASSIGN_OR_RETURN(token.single_word,
-                         json.GetBoolOr("single_word", false));
-  OUNCE_ASSIGN_OR_RETURN(token.lstrip, json.GetBoolOr("lstrip", false));
-  OUNCE_ASSIGN_OR_RETURN(token.rstrip, json.GetBoolOr("rstrip", false));
-  OUNCE_ASSIGN_OR_RETURN(token.special, json.GetBoolOr("special", false));
-  OUNCE_ASSIGN_OR_RETURN(token.normalized,
-                         json.GetBoolOr("normalized", !token.special));
-  if (const Json* id = json.Find("id")) {
-    OUNCE_RETURN_IF_ERROR(
-        Annotate(ToTokenId(*id).status(), Quote(token.content)));
-  }
-  return token;
-}
-
 bool StandsAlone(absl::string_view text, size_t begin, size_t end) {
   if (begin > 0 && IsWordCharacter(DecodeUtf8Before(text, begin).value)) {
     return false;
@@ -57,6 +40,23 @@ size_t SkipSpaceAfter(absl::string_view text, size_t end) {
 }
 
 }  // namespace
+
+absl::StatusOr<AddedToken> ParseAddedToken(const Json& json) {
+  AddedToken token;
+  OUNCE_ASSIGN_OR_RETURN(token.content, json.GetString("content"));
+  OUNCE_ASSIGN_OR_RETURN(token.single_word,
+                         json.GetBoolOr("single_word", false));
+  OUNCE_ASSIGN_OR_RETURN(token.lstrip, json.GetBoolOr("lstrip", false));
+  OUNCE_ASSIGN_OR_RETURN(token.rstrip, json.GetBoolOr("rstrip", false));
+  OUNCE_ASSIGN_OR_RETURN(token.special, json.GetBoolOr("special", false));
+  OUNCE_ASSIGN_OR_RETURN(token.normalized,
+                         json.GetBoolOr("normalized", !token.special));
+  if (const Json* id = json.Find("id")) {
+    OUNCE_RETURN_IF_ERROR(
+        Annotate(ToTokenId(*id).status(), Quote(token.content)));
+  }
+  return token;
+}
 
 void AddedTokens::Matcher::Cut(const Entries& tokens, const TextPiece& piece,
                                std::vector<TextPiece>* out) const {
@@ -108,7 +108,7 @@ absl::StatusOr<AddedTokens> AddedTokens::Parse(const Json* array,
   }
   for (size_t i = 0; i < array->AsArray()->size(); ++i) {
     const std::string where = absl::StrCat("\"added_tokens\"[", i, "]");
-    auto token = Annotate(ParseToken((*array->AsArray())[i]), where);
+    auto token = Annotate(ParseAddedToken((*array->AsArray())[i]), where);
     if (!token.ok()) return token.status();
     OUNCE_RETURN_IF_ERROR(
         Annotate(tokens.Add(*std::move(token), vocabulary, normalizer), where));

@@ -31,6 +31,11 @@ struct AddedToken {
   bool special = false;
 };
 
+// {"content", and optionally the other members of AddedToken, and "id"}.
+// "normalized" is true where it is missing and "special" is not set.
+// kInvalidArgument: a member has a wrong type, or the id is out of range.
+absl::StatusOr<AddedToken> ParseAddedToken(const Json& json);
+
 // Immutable; thread-safe.
 class AddedTokens {
  public:

@@ -294,10 +294,12 @@ absl::Status CheckMerge(const Merge& merge, absl::string_view prefix,
   return absl::OkStatus();
 }
 
-// Adds at most kMergeBatch merges, the first of which has rank `first`.
-absl::Status AddMerges(absl::Span<const Merge> merges, size_t first,
+// Adds at most kMergeBatch merges of `list`, those from `first` on.
+absl::Status AddMerges(const MergeList& list, size_t first,
                        absl::string_view prefix, const Vocabulary& vocabulary,
                        ParsedMerges* out) {
+  const auto merges =
+      absl::MakeConstSpan(list.merges).subspan(first, kMergeBatch);
   MergeTokens tokens;
   FindTokens(merges, prefix.size(), vocabulary, &out->last_merged, &tokens);
   for (size_t i = 0; i < merges.size(); ++i) {
@@ -305,8 +307,10 @@ absl::Status AddMerges(absl::Span<const Merge> merges, size_t first,
     out->rules.Prefetch(*tokens.ids[2 * i], *tokens.ids[2 * i + 1]);
   }
   for (size_t i = 0; i < merges.size(); ++i) {
+    const int32_t rank = list.ranks.empty() ? static_cast<int32_t>(first + i)
+                                            : list.ranks[first + i];
     out->rules.Add(*tokens.ids[2 * i], *tokens.ids[2 * i + 1],
-                   {static_cast<int32_t>(first + i), *tokens.merged[i]});
+                   {rank, *tokens.merged[i]});
     out->any_crosses_mark |= CrossesMark(merges[i]);
   }
   return absl::OkStatus();
@@ -320,11 +324,9 @@ absl::StatusOr<ParsedMerges> ParseMerges(const std::optional<MergeList>& list,
         "\"merges\" is missing or no array; expected pairs of tokens");
   }
   ParsedMerges out;
-  const absl::Span<const Merge> merges(list->merges);
-  out.rules.Reserve(merges.size());
-  for (size_t first = 0; first < merges.size(); first += kMergeBatch) {
-    OUNCE_RETURN_IF_ERROR(AddMerges(merges.subspan(first, kMergeBatch), first,
-                                    prefix, vocabulary, &out));
+  out.rules.Reserve(list->merges.size());
+  for (size_t first = 0; first < list->merges.size(); first += kMergeBatch) {
+    OUNCE_RETURN_IF_ERROR(AddMerges(*list, first, prefix, vocabulary, &out));
   }
   OUNCE_RETURN_IF_ERROR(list->status);
   return out;

@@ -49,6 +49,9 @@ DecoderOr ParseByteFallback(const Json& config);
 // ByteLevel: characters of text/byte_alphabet.h become bytes, and these a text
 // with U+FFFD for what is not UTF-8.  Holds back at most 3 bytes.
 DecoderOr ParseByteLevelDecoder(const Json& config);
+// CTC {"pad_token", "word_delimiter_token", "cleanup"}: repeated tokens become
+// one, pads go, and the delimiter becomes a space (where "cleanup").
+DecoderOr ParseCtc(const Json& config);
 // Fuse: all tokens become one.
 DecoderOr ParseFuse(const Json& config);
 // Metaspace {"replacement", "prepend_scheme"}: the replacement becomes a space,
@@ -59,6 +62,11 @@ DecoderOr ParseReplaceDecoder(const Json& config);
 // Strip {"content", "start", "stop"}: takes up to `start` of a character from
 // the start of each token, and up to `stop` from its end.
 DecoderOr ParseStripDecoder(const Json& config);
+
+// WordPiece {"prefix", "cleanup"}: a space before each token but the first,
+// unless it has the prefix, which goes; "cleanup" takes spaces before
+// punctuation and English contractions away again.
+DecoderOr ParseWordPieceDecoder(const Json& config);
 
 // What happens where the file names no decoder: a space between tokens.
 std::unique_ptr<Decoder> MakeSpaceJoiner();

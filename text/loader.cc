@@ -13,14 +13,25 @@
 #include "core/status_macros.h"
 #include "text/added_tokens.h"
 #include "text/bpe.h"
+#include "text/bpe_files.h"
 #include "text/decoder.h"
 #include "text/model_config.h"
 #include "text/normalizer.h"
+#include "text/padding.h"
 #include "text/pipeline.h"
 #include "text/post_processor.h"
 #include "text/pre_tokenizer.h"
 #include "text/quote.h"
+#include "text/renumbered_model.h"
+#include "text/sentencepiece_files.h"
 #include "text/token_model.h"
+#include "text/tokenizer_file.h"
+#include "text/tokenizer_settings.h"
+#include "text/truncation.h"
+#include "text/unigram.h"
+#include "text/word_level.h"
+#include "text/word_piece.h"
+#include "text/word_piece_files.h"
 
 namespace ounce {
 namespace {
@@ -41,22 +52,33 @@ struct ModelRow {
 
 constexpr ModelRow kModels[] = {
     {"BPE", &ParseBpe},
+    {"Unigram", &ParseUnigram},
+    {"WordLevel", &ParseWordLevel},
+    {"WordPiece", &ParseWordPiece},
 };
 
 constexpr Row<Normalizer> kNormalizers[] = {
+    {"BertNormalizer", &ParseBertNormalizer},
+    {"ByteLevel", &ParseByteLevelNormalizer},
     {"Lowercase", &ParseLowercase},
     {"NFC", &ParseNfc},
     {"NFD", &ParseNfd},
     {"NFKC", &ParseNfkc},
     {"NFKD", &ParseNfkd},
+    {"Nmt", &ParseNmt},
+    {"Precompiled", &ParsePrecompiled},
     {"Prepend", &ParsePrepend},
     {"Replace", &ParseReplaceNormalizer},
     {"Strip", &ParseStripNormalizer},
+    {"StripAccents", &ParseStripAccents},
 };
 
 constexpr Row<PreTokenizer> kPreTokenizers[] = {
+    {"BertPreTokenizer", &ParseBertPreTokenizer},
     {"ByteLevel", &ParseByteLevelPreTokenizer},
+    {"CharDelimiterSplit", &ParseCharDelimiterSplit},
     {"Digits", &ParseDigits},
+    {"FixedLength", &ParseFixedLength},
     {"Metaspace", &ParseMetaspacePreTokenizer},
     {"Punctuation", &ParsePunctuation},
     {"Split", &ParseSplit},
@@ -65,17 +87,22 @@ constexpr Row<PreTokenizer> kPreTokenizers[] = {
 };
 
 constexpr Row<PostProcessor> kPostProcessors[] = {
-    {"BertProcessing", &ParseClsSepProcessing},
+    {"BertProcessing", &ParseBertProcessing},
     {"ByteLevel", &ParseByteLevelPostProcessor},
-    {"RobertaProcessing", &ParseClsSepProcessing},
+    {"RobertaProcessing", &ParseRobertaProcessing},
     {"TemplateProcessing", &ParseTemplateProcessing},
 };
 
 constexpr Row<Decoder> kDecoders[] = {
-    {"BPEDecoder", &ParseBpeDecoder},      {"ByteFallback", &ParseByteFallback},
-    {"ByteLevel", &ParseByteLevelDecoder}, {"Fuse", &ParseFuse},
-    {"Metaspace", &ParseMetaspaceDecoder}, {"Replace", &ParseReplaceDecoder},
+    {"BPEDecoder", &ParseBpeDecoder},
+    {"ByteFallback", &ParseByteFallback},
+    {"ByteLevel", &ParseByteLevelDecoder},
+    {"CTC", &ParseCtc},
+    {"Fuse", &ParseFuse},
+    {"Metaspace", &ParseMetaspaceDecoder},
+    {"Replace", &ParseReplaceDecoder},
     {"Strip", &ParseStripDecoder},
+    {"WordPiece", &ParseWordPieceDecoder},
 };
 
 // One of the steps of the pipeline.
@@ -147,11 +174,6 @@ absl::StatusOr<std::unique_ptr<Component>> ParseStep(
 }
 
 // The whole file, with the token model's long lists apart.
-struct TokenizerFile {
-  Json members;
-  std::optional<ModelConfig> model;
-};
-
 TokenizerFile ReadFile(JsonReader* reader) {
   TokenizerFile file;
   if (!reader->IsNextObject()) {
@@ -170,16 +192,19 @@ TokenizerFile ReadFile(JsonReader* reader) {
   return file;
 }
 
-absl::StatusOr<std::string> ModelType(const Json& settings) {
-  // Files from before models had a type: only BPE has merges.
-  if (settings.Find("type") == nullptr && settings.Find("merges") != nullptr) {
-    return "BPE";
-  }
+absl::StatusOr<std::string> ModelType(const ModelConfig& config) {
+  const Json& settings = config.settings;
+  if (settings.Find("type") != nullptr) return settings.GetString("type");
+  // Files from before models had a type: what only one of them has tells.
+  if (settings.Find("merges") != nullptr) return "BPE";
+  if (settings.Find("max_input_chars_per_word") != nullptr) return "WordPiece";
+  if (config.scored_vocabulary.ok()) return "Unigram";
+  if (settings.Find("unk_token") != nullptr) return "WordLevel";
   return settings.GetString("type");
 }
 
 TokenModelOr ParseModel(ModelConfig config) {
-  OUNCE_ASSIGN_OR_RETURN(const std::string type, ModelType(config.settings));
+  OUNCE_ASSIGN_OR_RETURN(const std::string type, ModelType(config));
   for (const ModelRow& row : kModels) {
     if (row.type == type) return Annotate(row.parse(std::move(config)), type);
   }
@@ -198,17 +223,20 @@ absl::Status CheckVersion(const Json& file) {
       "\"version\" is ", Quote(version), "; supported is \"1.0\""));
 }
 
-absl::StatusOr<std::unique_ptr<Tokenizer>> ParseFile(absl::string_view text) {
-  JsonReader reader(text);
-  auto [file, model_config] = ReadFile(&reader);
-  OUNCE_RETURN_IF_ERROR(reader.Finish());
-  OUNCE_RETURN_IF_ERROR(CheckVersion(file));
-  if (!model_config.has_value()) {
+absl::StatusOr<std::unique_ptr<TokenModel>> BuildModel(TokenizerFile* file) {
+  if (!file->model.has_value()) {
     return absl::InvalidArgumentError(
         "\"model\" is missing or no object; expected a token model");
   }
   OUNCE_ASSIGN_OR_RETURN(
-      auto model, Annotate(ParseModel(*std::move(model_config)), "model"));
+      auto model, Annotate(ParseModel(*std::move(file->model)), "model"));
+  if (!file->renumbered.has_value()) return model;
+  return MakeRenumberedModel(std::move(model), *std::move(file->renumbered));
+}
+
+absl::StatusOr<std::unique_ptr<Tokenizer>> Build(TokenizerFile description) {
+  OUNCE_ASSIGN_OR_RETURN(auto model, BuildModel(&description));
+  const Json& file = description.members;
   OUNCE_ASSIGN_OR_RETURN(
       auto normalizer,
       ParseStep<Normalizer>({"normalizer", "normalizers", kNormalizers}, file));
@@ -231,7 +259,43 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> ParseFile(absl::string_view text) {
       parts.decoder,
       ParseStep<Decoder>({"decoder", "decoders", kDecoders}, file));
   if (parts.decoder == nullptr) parts.decoder = MakeSpaceJoiner();
+  OUNCE_ASSIGN_OR_RETURN(parts.batch_settings.truncation,
+                         ParseTruncation(file));
+  OUNCE_ASSIGN_OR_RETURN(parts.batch_settings.padding, ParsePadding(file));
   return std::make_unique<Pipeline>(std::move(parts));
+}
+
+absl::StatusOr<std::unique_ptr<Tokenizer>> ParseFile(absl::string_view text) {
+  JsonReader reader(text);
+  TokenizerFile file = ReadFile(&reader);
+  OUNCE_RETURN_IF_ERROR(reader.Finish());
+  OUNCE_RETURN_IF_ERROR(CheckVersion(file.members));
+  return Build(std::move(file));
+}
+
+// A tokenizer whose files have no tokenizer.json among them.
+using ReadFiles = absl::StatusOr<TokenizerFile> (*)(
+    const TokenizerAsset& asset, const TokenizerSettings& settings);
+
+absl::StatusOr<std::unique_ptr<Tokenizer>> BuildFrom(
+    ReadFiles read, const TokenizerAsset& asset) {
+  OUNCE_ASSIGN_OR_RETURN(const TokenizerSettings settings,
+                         TokenizerSettings::Read(asset));
+  OUNCE_ASSIGN_OR_RETURN(TokenizerFile file, read(asset, settings));
+  return Build(std::move(file));
+}
+
+absl::Status NoTokenizer(const TokenizerAsset& asset) {
+  if (asset.unusable.empty()) {
+    return absl::FailedPreconditionError(
+        "the checkpoint ships no tokenizer; put its tokenizer.json beside the "
+        "weights");
+  }
+  return absl::UnimplementedError(absl::StrCat(
+      "the tokenizer file ", asset.unusable,
+      " is not supported; supported are tokenizer.json, SentencePiece models "
+      "(tokenizer.model, spiece.model, sentencepiece.bpe.model, spm.model), "
+      "vocab.json with merges.txt, and vocab.txt"));
 }
 
 }  // namespace
@@ -243,10 +307,17 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> ParseTokenizerJson(
 
 absl::StatusOr<std::unique_ptr<Tokenizer>> Tokenizer::Create(
     const TokenizerAsset& asset) {
-  if (asset.kind == TokenizerKind::kNone) {
-    return absl::FailedPreconditionError(
-        "the checkpoint ships no tokenizer; put its tokenizer.json beside the "
-        "weights");
+  switch (asset.kind) {
+    case TokenizerKind::kNone:
+      return NoTokenizer(asset);
+    case TokenizerKind::kSentencePiece:
+      return BuildFrom(&ReadSentencePieceFiles, asset);
+    case TokenizerKind::kBpeFiles:
+      return BuildFrom(&ReadBpeFiles, asset);
+    case TokenizerKind::kWordPieceFiles:
+      return BuildFrom(&ReadWordPieceFiles, asset);
+    case TokenizerKind::kTokenizerJson:
+      break;
   }
   const SharedBytes* file = asset.Find("tokenizer.json");
   if (file == nullptr) {

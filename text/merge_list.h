@@ -3,6 +3,7 @@
 #ifndef OUNCE_TEXT_MERGE_LIST_H_
 #define OUNCE_TEXT_MERGE_LIST_H_
 
+#include <cstdint>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -18,6 +19,9 @@ struct Merge {
 
 struct MergeList {
   std::vector<Merge> merges;  // Views of the text, as JsonReader gives them.
+  // By merge, lower ones first; equal ones where the leftmost is to come first.
+  // Empty: their places in the list.
+  std::vector<int32_t> ranks;
   // kInvalidArgument: what stands behind the last of `merges` is no pair.
   absl::Status status;
 };

@@ -6,15 +6,34 @@
 
 namespace ounce {
 
+namespace {
+
+absl::Status IsOfType(absl::string_view type, absl::string_view expected) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"vocab\" is of type ", type, "; expected an ", expected));
+}
+
+constexpr absl::string_view kIdObject = "object of token: id";
+constexpr absl::string_view kScoredArray = "array of [token, score]";
+
+}  // namespace
+
 ModelConfig ReadModelConfig(JsonReader* reader) {
   ModelConfig config;
-  bool has_vocabulary = false;
+  config.vocabulary = IsOfType("null", kIdObject);
+  config.scored_vocabulary = IsOfType("null", kScoredArray);
   Json::Object settings;
   reader->ReadMembers(
       [&](absl::string_view key) {
         if (key == "vocab" && reader->IsNextObject()) {
           config.vocabulary = Vocabulary::Read(reader);
-          has_vocabulary = true;
+          config.scored_vocabulary = IsOfType("object", kScoredArray);
+          return true;
+        }
+        if (key == "vocab" && reader->IsNextArray()) {
+          config.scored_vocabulary =
+              Vocabulary::ReadScored(reader, &config.scores);
+          config.vocabulary = IsOfType("array", kIdObject);
           return true;
         }
         if (key == "merges" && reader->IsNextArray()) {
@@ -24,11 +43,9 @@ ModelConfig ReadModelConfig(JsonReader* reader) {
         return false;
       },
       &settings);
-  if (!has_vocabulary) {
-    const Json* vocab = settings.Find("vocab");
-    config.vocabulary = absl::InvalidArgumentError(absl::StrCat(
-        "\"vocab\" is of type ", vocab != nullptr ? vocab->TypeName() : "null",
-        "; expected an object of token: id"));
+  if (const Json* vocab = settings.Find("vocab"); vocab && !vocab->is_null()) {
+    config.vocabulary = IsOfType(vocab->TypeName(), kIdObject);
+    config.scored_vocabulary = IsOfType(vocab->TypeName(), kScoredArray);
   }
   config.settings = Json(std::move(settings));
   return config;

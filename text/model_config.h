@@ -5,6 +5,7 @@
 #define OUNCE_TEXT_MODEL_CONFIG_H_
 
 #include <optional>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/json.h"
@@ -19,6 +20,9 @@ struct ModelConfig {
   Json settings;
   // "vocab": {token: id}.  kInvalidArgument: it is wrong or something else.
   absl::StatusOr<Vocabulary> vocabulary;
+  // "vocab": [[token, score], ...], with one score a token.  As above.
+  absl::StatusOr<Vocabulary> scored_vocabulary;
+  std::vector<double> scores;
   // "merges": [...]; nullopt: they are missing or something else.
   std::optional<MergeList> merges;
 };

@@ -22,20 +22,6 @@ class UnicodeNormalizer : public Normalizer {
   const NormalForm form_;
 };
 
-class LowercaseNormalizer : public Normalizer {
- public:
-  absl::StatusOr<std::string> Normalize(absl::string_view text) const override {
-    std::string out;
-    out.reserve(text.size());
-    for (size_t i = 0; i < text.size();) {
-      const Utf8Char c = DecodeUtf8(text, i);
-      AppendLowercase(c.value, &out);
-      i += c.num_bytes;
-    }
-    return out;
-  }
-};
-
 class PrependNormalizer : public Normalizer {
  public:
   explicit PrependNormalizer(std::string prefix) : prefix_(std::move(prefix)) {}
@@ -108,10 +94,6 @@ NormalizerOr ParseNfc(const Json&) { return MakeUnicode(NormalForm::kNfc); }
 NormalizerOr ParseNfd(const Json&) { return MakeUnicode(NormalForm::kNfd); }
 NormalizerOr ParseNfkc(const Json&) { return MakeUnicode(NormalForm::kNfkc); }
 NormalizerOr ParseNfkd(const Json&) { return MakeUnicode(NormalForm::kNfkd); }
-
-NormalizerOr ParseLowercase(const Json&) {
-  return std::make_unique<LowercaseNormalizer>();
-}
 
 NormalizerOr ParsePrepend(const Json& config) {
   OUNCE_ASSIGN_OR_RETURN(std::string prefix, config.GetString("prepend"));

@@ -31,12 +31,24 @@ NormalizerOr ParseNfc(const Json& config);
 NormalizerOr ParseNfd(const Json& config);
 NormalizerOr ParseNfkc(const Json& config);
 NormalizerOr ParseNfkd(const Json& config);
+// BertNormalizer {"clean_text", "handle_chinese_chars", "strip_accents",
+// "lowercase"}: control characters go, white space becomes spaces; spaces
+// around ideographs; accents go (by default where "lowercase"); lower case.
+NormalizerOr ParseBertNormalizer(const Json& config);
+// ByteLevel: each byte as one character of text/byte_alphabet.h.
+NormalizerOr ParseByteLevelNormalizer(const Json& config);
 // Lowercase: character by character, without context.
 NormalizerOr ParseLowercase(const Json& config);
+// Nmt: SentencePiece's rules for control characters and white space.
+NormalizerOr ParseNmt(const Json& config);
+// Precompiled {"precompiled_charsmap"}: text/character_map.h.
+NormalizerOr ParsePrecompiled(const Json& config);
 // Prepend {"prepend"}: nothing is put before an empty text.
 NormalizerOr ParsePrepend(const Json& config);
 // Replace {"pattern", "content"}.
 NormalizerOr ParseReplaceNormalizer(const Json& config);
+// StripAccents: combining marks go; letters stay composed as they are.
+NormalizerOr ParseStripAccents(const Json& config);
 // Strip {"strip_left", "strip_right"}: white space.
 NormalizerOr ParseStripNormalizer(const Json& config);
 

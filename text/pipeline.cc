@@ -1,8 +1,10 @@
 #include "text/pipeline.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "core/annotate.h"
 #include "core/status_macros.h"
 #include "core/utf8.h"
@@ -62,6 +64,56 @@ class Pipeline::Stream : public DecodeStream {
 
 absl::StatusOr<std::vector<int32_t>> Pipeline::Encode(
     absl::string_view text, bool add_special_tokens) const {
+  OUNCE_ASSIGN_OR_RETURN(
+      Windows windows,
+      EncodeWindows({text, std::nullopt}, {add_special_tokens, std::nullopt}));
+  return std::move(windows.front().ids);
+}
+
+absl::StatusOr<Windows> Pipeline::EncodeWindows(
+    const TextPair& texts, const EncodeOptions& options) const {
+  const Truncation* truncation =
+      options.truncation.has_value() ? &*options.truncation : nullptr;
+  const bool only_second =
+      truncation != nullptr &&
+      truncation->strategy == Truncation::Strategy::kOnlySecond;
+  OUNCE_ASSIGN_OR_RETURN(
+      std::vector<int32_t> ids,
+      EncodeText(texts.first, only_second ? nullptr : truncation));
+  Parts parts = {{Encoding(std::move(ids), 0)}};
+  if (texts.second.has_value()) {
+    OUNCE_ASSIGN_OR_RETURN(ids, EncodeText(*texts.second, truncation));
+    parts.push_back({Encoding(std::move(ids), 1)});
+  }
+  OUNCE_RETURN_IF_ERROR(
+      Annotate(TruncateParts(options, &parts), "truncating text"));
+  if (parts_.post_processor != nullptr) {
+    OUNCE_ASSIGN_OR_RETURN(
+        parts, parts_.post_processor->Apply(std::move(parts),
+                                            options.add_special_tokens));
+  }
+  return JoinParts(std::move(parts));
+}
+
+absl::Status Pipeline::TruncateParts(const EncodeOptions& options,
+                                     Parts* parts) const {
+  if (!options.truncation.has_value()) return absl::OkStatus();
+  Truncation truncation = *options.truncation;
+  if (options.add_special_tokens && parts_.post_processor != nullptr) {
+    const int64_t num_added =
+        parts_.post_processor->NumAdded(/*is_pair=*/parts->size() == 2);
+    if (num_added > truncation.max_length) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "the length is ", truncation.max_length, " and ", num_added,
+          " special tokens are added; expected a length of as many or more"));
+    }
+    truncation.max_length -= num_added;
+  }
+  return Truncate(truncation, parts);
+}
+
+absl::StatusOr<std::vector<int32_t>> Pipeline::EncodeText(
+    absl::string_view text, const Truncation* truncation) const {
   std::string repaired;
   if (!IsValidUtf8(text)) {
     AppendRepairedUtf8(text, /*is_final=*/true, &repaired);
@@ -69,10 +121,7 @@ absl::StatusOr<std::vector<int32_t>> Pipeline::Encode(
   }
   TextPieces pieces(text);
   OUNCE_RETURN_IF_ERROR(Annotate(Cut(&pieces), "encoding text"));
-  OUNCE_ASSIGN_OR_RETURN(std::vector<int32_t> ids,
-                         Annotate(EncodePieces(pieces), "encoding text"));
-  if (parts_.post_processor == nullptr) return ids;
-  return parts_.post_processor->Apply(std::move(ids), add_special_tokens);
+  return Annotate(EncodePieces(pieces, truncation), "encoding text");
 }
 
 absl::Status Pipeline::Cut(TextPieces* pieces) const {
@@ -95,17 +144,43 @@ absl::Status Pipeline::Normalize(TextPieces* pieces) const {
 }
 
 absl::StatusOr<std::vector<int32_t>> Pipeline::EncodePieces(
-    const TextPieces& pieces) const {
+    const TextPieces& pieces, const Truncation* truncation) const {
+  const size_t max_length = truncation != nullptr
+                                ? static_cast<size_t>(truncation->max_length)
+                                : std::numeric_limits<size_t>::max();
+  if (truncation != nullptr && truncation->side == Side::kLeft) {
+    return EncodeLastPieces(pieces, max_length);
+  }
   std::vector<int32_t> ids;
   const std::unique_ptr<WordEncoder> encoder = parts_.model->NewEncoder();
   for (const TextPiece& piece : pieces.pieces()) {
     if (piece.token_id != kNoToken) {
       ids.push_back(piece.token_id);
-    } else {
-      OUNCE_RETURN_IF_ERROR(encoder->Encode(piece.text, &ids));
+      continue;
     }
+    OUNCE_RETURN_IF_ERROR(encoder->Encode(piece.text, &ids));
+    if (ids.size() >= max_length) break;
   }
   return ids;
+}
+
+absl::StatusOr<std::vector<int32_t>> Pipeline::EncodeLastPieces(
+    const TextPieces& pieces, size_t max_length) const {
+  std::vector<int32_t> reversed;
+  const std::unique_ptr<WordEncoder> encoder = parts_.model->NewEncoder();
+  for (auto piece = pieces.pieces().rbegin(); piece != pieces.pieces().rend();
+       ++piece) {
+    if (piece->token_id != kNoToken) {
+      reversed.push_back(piece->token_id);
+      continue;
+    }
+    std::vector<int32_t> ids;
+    OUNCE_RETURN_IF_ERROR(encoder->Encode(piece->text, &ids));
+    reversed.insert(reversed.end(), ids.rbegin(), ids.rend());
+    if (reversed.size() >= max_length) break;
+  }
+  std::reverse(reversed.begin(), reversed.end());
+  return reversed;
 }
 
 std::optional<absl::string_view> Pipeline::TokenOf(

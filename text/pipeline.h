@@ -33,6 +33,7 @@ struct PipelineParts {
   std::unique_ptr<Normalizer> normalizer;
   std::unique_ptr<PreTokenizer> pre_tokenizer;
   std::unique_ptr<PostProcessor> post_processor;
+  BatchSettings batch_settings;
 };
 
 class Pipeline : public Tokenizer {
@@ -41,6 +42,11 @@ class Pipeline : public Tokenizer {
 
   absl::StatusOr<std::vector<int32_t>> Encode(
       absl::string_view text, bool add_special_tokens) const override;
+  absl::StatusOr<Windows> EncodeWindows(
+      const TextPair& texts, const EncodeOptions& options) const override;
+  const BatchSettings& batch_settings() const override {
+    return parts_.batch_settings;
+  }
   std::string Decode(absl::Span<const int32_t> ids,
                      bool skip_special_tokens) const override;
   std::unique_ptr<DecodeStream> OpenDecodeStream(
@@ -53,8 +59,15 @@ class Pipeline : public Tokenizer {
   class Stream;
   absl::Status Cut(TextPieces* pieces) const;
   absl::Status Normalize(TextPieces* pieces) const;
+  // The ids of a text without those of the post-processor; with `truncation`
+  // only up to the word in which they reach its length.
+  absl::StatusOr<std::vector<int32_t>> EncodeText(
+      absl::string_view text, const Truncation* truncation) const;
   absl::StatusOr<std::vector<int32_t>> EncodePieces(
-      const TextPieces& pieces) const;
+      const TextPieces& pieces, const Truncation* truncation) const;
+  absl::StatusOr<std::vector<int32_t>> EncodeLastPieces(
+      const TextPieces& pieces, size_t max_length) const;
+  absl::Status TruncateParts(const EncodeOptions& options, Parts* parts) const;
   // What a decoder sees for `id`; nullopt: nothing.
   std::optional<absl::string_view> TokenOf(int32_t id,
                                            bool skip_special_tokens) const;

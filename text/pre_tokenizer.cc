@@ -187,22 +187,56 @@ bool IsWordSeparator(char32_t value) {
   return !IsWordCharacter(value) && IsWhitespace(value);
 }
 
-// Runs of word characters and runs of the others; white space is left out.
-class Whitespace : public PreTokenizer {
+// Cuts twice at properties of characters, the second time what is left.
+class TwoSplits : public PreTokenizer {
  public:
-  Whitespace()
-      : spaces_(Pattern::Characters(&IsWordSeparator), SplitBehavior::kRemoved,
-                /*invert=*/false),
-        words_(Pattern::Characters(&IsWordCharacter),
-               SplitBehavior::kContiguous, /*invert=*/false) {}
+  struct Cut {
+    Pattern::CharacterTest test;
+    SplitBehavior behavior;
+  };
+  TwoSplits(Cut first, Cut second)
+      : first_(Make(first)), second_(Make(second)) {}
   absl::Status Apply(TextPieces* pieces) const override {
-    OUNCE_RETURN_IF_ERROR(spaces_.Apply(pieces));
-    return words_.Apply(pieces);
+    OUNCE_RETURN_IF_ERROR(first_.Apply(pieces));
+    return second_.Apply(pieces);
   }
 
  private:
-  const SplitPreTokenizer spaces_;
-  const SplitPreTokenizer words_;
+  static SplitPreTokenizer Make(const Cut& cut) {
+    return {Pattern::Characters(cut.test), cut.behavior, /*invert=*/false};
+  }
+
+  const SplitPreTokenizer first_;
+  const SplitPreTokenizer second_;
+};
+
+class FixedLength : public PreTokenizer {
+ public:
+  explicit FixedLength(int64_t num_characters)
+      : num_characters_(num_characters) {}
+
+  absl::Status Apply(TextPieces* pieces) const override {
+    return pieces->Rewrite(
+        [this](const TextPiece& piece, std::vector<TextPiece>* out) {
+          for (size_t begin = 0; begin < piece.text.size();) {
+            const size_t end = EndOfCharacters(piece.text, begin);
+            out->push_back({piece.text.substr(begin, end - begin), kNoToken,
+                            piece.is_first && begin == 0});
+            begin = end;
+          }
+          return absl::OkStatus();
+        });
+  }
+
+ private:
+  size_t EndOfCharacters(absl::string_view text, size_t begin) const {
+    for (int64_t i = 0; i < num_characters_ && begin < text.size(); ++i) {
+      begin += DecodeUtf8(text, begin).num_bytes;
+    }
+    return begin;
+  }
+
+  const int64_t num_characters_;
 };
 
 PreTokenizerOr MakeSplit(Pattern pattern, SplitBehavior behavior,
@@ -258,8 +292,32 @@ PreTokenizerOr ParseDigits(const Json& config) {
       individual ? SplitBehavior::kIsolated : SplitBehavior::kContiguous);
 }
 
+// Runs of word characters and runs of the others; white space is left out.
 PreTokenizerOr ParseWhitespace(const Json&) {
-  return std::make_unique<Whitespace>();
+  return std::make_unique<TwoSplits>(
+      TwoSplits::Cut{&IsWordSeparator, SplitBehavior::kRemoved},
+      TwoSplits::Cut{&IsWordCharacter, SplitBehavior::kContiguous});
+}
+
+PreTokenizerOr ParseBertPreTokenizer(const Json&) {
+  return std::make_unique<TwoSplits>(
+      TwoSplits::Cut{&IsWhitespace, SplitBehavior::kRemoved},
+      TwoSplits::Cut{&IsPunctuation, SplitBehavior::kIsolated});
+}
+
+PreTokenizerOr ParseCharDelimiterSplit(const Json& config) {
+  OUNCE_ASSIGN_OR_RETURN(const std::string delimiter,
+                         GetCharacter(config, "delimiter"));
+  return MakeSplit(Pattern::Literal(delimiter), SplitBehavior::kRemoved);
+}
+
+PreTokenizerOr ParseFixedLength(const Json& config) {
+  OUNCE_ASSIGN_OR_RETURN(const int64_t length, config.GetIntOr("length", 5));
+  if (length < 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"length\" is ", length, "; expected 1 character or more"));
+  }
+  return std::make_unique<FixedLength>(length);
 }
 
 PreTokenizerOr ParseWhitespaceSplit(const Json&) {

@@ -35,6 +35,12 @@ PreTokenizerOr ParseByteLevelPreTokenizer(const Json& config);
 PreTokenizerOr ParseMetaspacePreTokenizer(const Json& config);
 // Split {"pattern", "behavior", "invert"}.
 PreTokenizerOr ParseSplit(const Json& config);
+// BertPreTokenizer: words between white space, each punctuation by itself.
+PreTokenizerOr ParseBertPreTokenizer(const Json& config);
+// CharDelimiterSplit {"delimiter"}: cuts at a character, which goes.
+PreTokenizerOr ParseCharDelimiterSplit(const Json& config);
+// FixedLength {"length"}: pieces of that many characters (5).
+PreTokenizerOr ParseFixedLength(const Json& config);
 // Punctuation {"behavior"}.
 PreTokenizerOr ParsePunctuation(const Json& config);
 // Digits {"individual_digits"}.

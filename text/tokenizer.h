@@ -1,7 +1,9 @@
 // Text to token ids and back, as the tokenizer a checkpoint ships defines it.
 // Source: the `tokenizer.json` format of huggingface/tokenizers 0.23, whose ids
-// and decodings these are.  Its "truncation" and "padding" are not applied:
-// every text is encoded whole.  `tokenizer_config.json` changes nothing here.
+// and decodings these are.  Its "truncation" and "padding" are applied only
+// where a caller asks for it: language models get every text whole.  Beside
+// that file `tokenizer_config.json` changes nothing; the older files are read
+// as huggingface/transformers converts them.
 #ifndef OUNCE_TEXT_TOKENIZER_H_
 #define OUNCE_TEXT_TOKENIZER_H_
 
@@ -15,6 +17,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "core/tokenizer_asset.h"
+#include "text/encoding.h"
+#include "text/padding.h"
+#include "text/truncation.h"
 
 namespace ounce {
 
@@ -28,13 +33,25 @@ class DecodeStream {
   virtual void Finish(std::string* text) = 0;
 };
 
+struct EncodeOptions {
+  bool add_special_tokens = true;
+  std::optional<Truncation> truncation;
+};
+
+// What the file says about batches of texts for encoders.
+struct BatchSettings {
+  std::optional<Truncation> truncation;
+  std::optional<Padding> padding;
+};
+
 // Immutable after Create(); every method may be called from several threads.
 class Tokenizer {
  public:
   // Parses `asset`; the tokenizer keeps no reference to it.
   // kFailedPrecondition: the checkpoint ships no tokenizer (kNone).
-  // kInvalidArgument: the file breaks its format; the message names the place.
-  // kUnimplemented: a component we do not have, with the list we do have.
+  // kInvalidArgument: a file breaks its format; the message names the place.
+  // kUnimplemented: a file, class or component we do not have, with the list we
+  // do have.
   static absl::StatusOr<std::unique_ptr<Tokenizer>> Create(
       const TokenizerAsset& asset);
 
@@ -48,6 +65,26 @@ class Tokenizer {
   // token itself is not in the vocabulary.
   virtual absl::StatusOr<std::vector<int32_t>> Encode(
       absl::string_view text, bool add_special_tokens) const = 0;
+
+  // Ids, type ids and attention mask of a text or a pair, the post-processor's
+  // tokens between and around them.  The first window is the whole of it unless
+  // `options.truncation` cuts it; then the others are the reference's
+  // overflow, which ends with the word that reached the limit: what is behind
+  // that word is never encoded.
+  // kInvalidArgument: as Encode(); the file cannot have pairs; or the texts
+  // cannot be truncated so (text/truncation.h).
+  // This default puts nothing between the texts.
+  virtual absl::StatusOr<Windows> EncodeWindows(
+      const TextPair& texts, const EncodeOptions& options) const;
+
+  // The one window of a pair that is not truncated.
+  absl::StatusOr<Encoding> EncodePair(absl::string_view first,
+                                      absl::string_view second,
+                                      bool add_special_tokens) const;
+
+  // "truncation" and "padding" of the file.  To apply them to a batch:
+  // EncodeWindows() of each text with `truncation`, then Pad() of all.
+  virtual const BatchSettings& batch_settings() const;
 
   // The text of `ids`.  Ids without a token are skipped.
   virtual std::string Decode(absl::Span<const int32_t> ids,

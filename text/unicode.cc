@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "core/utf8.h"
+#include "text/code_point_set.h"
+#include "text/unicode_tables.h"
 
 namespace ounce {
 namespace {
@@ -18,18 +20,29 @@ utf8proc_category_t CategoryOf(char32_t value) {
   return utf8proc_category(static_cast<utf8proc_int32_t>(value));
 }
 
-int CombiningClass(utf8proc_int32_t value) {
-  return utf8proc_get_property(value)->combining_class;
+bool IsInert(utf8proc_int32_t value) {
+  static const CodePointSet& set = *new CodePointSet(kInertRanges);
+  return set.Contains(static_cast<char32_t>(value));
 }
 
-// Alphabetic without being a letter, mark or number: the circled and squared
-// letters (Other_Alphabetic within category So).
-bool IsAlphabeticSymbol(char32_t value) {
-  return (value >= 0x24B6 && value <= 0x24E9) ||
-         (value >= 0x1F130 && value <= 0x1F149) ||
-         (value >= 0x1F150 && value <= 0x1F169) ||
-         (value >= 0x1F170 && value <= 0x1F189);
+int CombiningClass(utf8proc_int32_t value) {
+  return IsInert(value) ? 0 : utf8proc_get_property(value)->combining_class;
 }
+
+// Lower case that Unicode 15 to 17 added: characters [first, last] and how far
+// their lower case is from them.
+struct LowercaseRow {
+  char32_t first;
+  char32_t last;
+  int32_t distance;
+};
+constexpr LowercaseRow kNewLowercase[] = {
+    {0x1C89, 0x1C89, 1},      {0xA7CB, 0xA7CB, 0x264 - 0xA7CB},
+    {0xA7CC, 0xA7CC, 1},      {0xA7CE, 0xA7CE, 1},
+    {0xA7D2, 0xA7D2, 1},      {0xA7D4, 0xA7D4, 1},
+    {0xA7DA, 0xA7DA, 1},      {0xA7DC, 0xA7DC, 0x19B - 0xA7DC},
+    {0x10D50, 0x10D65, 0x20}, {0x16EA0, 0x16EB8, 0x1B},
+};
 
 utf8proc_option_t OptionsOf(NormalForm form) {
   int options = UTF8PROC_STABLE;
@@ -43,6 +56,10 @@ utf8proc_option_t OptionsOf(NormalForm form) {
 
 void AppendDecomposition(char32_t value, utf8proc_option_t options,
                          CodePoints* out) {
+  if (IsInert(static_cast<utf8proc_int32_t>(value))) {
+    out->push_back(static_cast<utf8proc_int32_t>(value));
+    return;
+  }
   // U+FDFA, the longest, becomes 18 characters.
   utf8proc_int32_t buffer[32];
   int boundary = 0;
@@ -78,6 +95,25 @@ void SortMarks(CodePoints* text) {
   }
 }
 
+// Composes between inert characters, which block composition as any starter
+// does that composes with nothing.
+void Compose(utf8proc_option_t options, CodePoints* text) {
+  size_t size = 0;
+  for (size_t begin = 0; begin < text->size();) {
+    size_t end = begin;
+    while (end < text->size() && !IsInert((*text)[end])) ++end;
+    const auto length = utf8proc_normalize_utf32(
+        text->data() + begin, static_cast<utf8proc_ssize_t>(end - begin),
+        options);
+    const size_t kept = length < 0 ? end - begin : static_cast<size_t>(length);
+    std::copy_n(text->data() + begin, kept, text->data() + size);
+    size += kept;
+    if (end < text->size()) (*text)[size++] = (*text)[end++];
+    begin = end;
+  }
+  text->resize(size);
+}
+
 // Whether every character is its own normal form whatever its neighbours: below
 // U+0300 for NFC, ASCII for the others.
 bool IsUnchanged(absl::string_view text, NormalForm form) {
@@ -98,27 +134,33 @@ bool IsWhitespace(char32_t value) {
 }
 
 bool IsNumeric(char32_t value) {
-  if (value < 0x80) return value >= '0' && value <= '9';
-  const utf8proc_category_t category = CategoryOf(value);
-  return category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO;
+  static const CodePointSet& set = *new CodePointSet(kNumericRanges);
+  return set.Contains(value);
 }
 
 bool IsPunctuation(char32_t value) {
-  if (value < 0x80) {
-    return (value >= '!' && value <= '/') || (value >= ':' && value <= '@') ||
-           (value >= '[' && value <= '`') || (value >= '{' && value <= '~');
-  }
-  const utf8proc_category_t category = CategoryOf(value);
-  return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
+  static const CodePointSet& set = *new CodePointSet(kPunctuationRanges);
+  return set.Contains(value);
 }
 
 bool IsWordCharacter(char32_t value) {
-  const utf8proc_category_t category = CategoryOf(value);
-  if (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NL) {
-    return true;  // Letters, marks, Nd and Nl are consecutive.
-  }
-  return category == UTF8PROC_CATEGORY_PC || value == 0x200C ||
-         value == 0x200D || IsAlphabeticSymbol(value);
+  static const CodePointSet& set = *new CodePointSet(kWordRanges);
+  return set.Contains(value);
+}
+
+bool IsNonspacingMark(char32_t value) {
+  static const CodePointSet& set = *new CodePointSet(kNonspacingRanges);
+  return set.Contains(value);
+}
+
+bool IsCombiningMark(char32_t value) {
+  static const CodePointSet& set = *new CodePointSet(kCombiningRanges);
+  return set.Contains(value);
+}
+
+bool IsCleanedControl(char32_t value) {
+  static const CodePointSet& set = *new CodePointSet(kControlRanges);
+  return set.Contains(value);
 }
 
 void AppendLowercase(char32_t value, std::string* out) {
@@ -126,9 +168,33 @@ void AppendLowercase(char32_t value, std::string* out) {
     out->append("i\xCC\x87");
     return;
   }
+  for (const LowercaseRow& row : kNewLowercase) {
+    if (value < 0x1C89) break;
+    if (value < row.first || value > row.last) continue;
+    AppendUtf8(
+        static_cast<char32_t>(static_cast<int32_t>(value) + row.distance), out);
+    return;
+  }
   AppendUtf8(static_cast<char32_t>(
                  utf8proc_tolower(static_cast<utf8proc_int32_t>(value))),
              out);
+}
+
+size_t FirstGraphemeSize(absl::string_view text) {
+  utf8proc_int32_t state = 0;
+  Utf8Char c = DecodeUtf8(text, 0);
+  size_t size = c.num_bytes;
+  while (size < text.size()) {
+    const Utf8Char next = DecodeUtf8(text, size);
+    if (utf8proc_grapheme_break_stateful(
+            static_cast<utf8proc_int32_t>(c.value),
+            static_cast<utf8proc_int32_t>(next.value), &state)) {
+      break;
+    }
+    c = next;
+    size += next.num_bytes;
+  }
+  return size;
 }
 
 std::string NormalizeUnicode(absl::string_view text, NormalForm form) {
@@ -142,14 +208,11 @@ std::string NormalizeUnicode(absl::string_view text, NormalForm form) {
     i += c.num_bytes;
   }
   SortMarks(&points);
-  utf8proc_ssize_t length = static_cast<utf8proc_ssize_t>(points.size());
-  if ((options & UTF8PROC_COMPOSE) != 0) {
-    length = utf8proc_normalize_utf32(points.data(), length, options);
-  }
+  if ((options & UTF8PROC_COMPOSE) != 0) Compose(options, &points);
   std::string out;
   out.reserve(text.size());
-  for (utf8proc_ssize_t i = 0; i < length; ++i) {
-    AppendUtf8(static_cast<char32_t>(points[static_cast<size_t>(i)]), &out);
+  for (const utf8proc_int32_t point : points) {
+    AppendUtf8(static_cast<char32_t>(point), &out);
   }
   return out;
 }

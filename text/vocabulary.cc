@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "core/annotate.h"
 #include "core/status_macros.h"
 #include "text/config.h"
 #include "text/quote.h"
+#include "text/score.h"
 
 namespace ounce {
 namespace {
@@ -16,6 +18,41 @@ namespace {
 // Tokens whose memory is fetched at the same time: more than a CPU can wait
 // for at once, few enough to stay in the first-level cache.
 constexpr size_t kBatch = 64;
+
+struct ScoredToken {
+  absl::string_view token;
+  double score = 0;
+  bool is_well_formed = false;
+};
+
+// [token, score], read whole also when it is something else.
+ScoredToken ReadScoredToken(JsonReader* reader) {
+  ScoredToken piece;
+  Json other;
+  if (!reader->IsNextArray()) {
+    reader->ReadValue(&other);
+    return piece;
+  }
+  bool has_token = false;
+  bool has_score = false;
+  int size = 0;
+  reader->BeginArray();
+  for (; reader->NextElement(); ++size) {
+    absl::string_view number;
+    if (size == 0 && reader->IsNextString()) {
+      has_token = reader->ReadString(&piece.token);
+    } else if (size == 1 && reader->IsNextNumber()) {
+      if (!reader->ReadNumberText(&number)) continue;
+      const std::optional<double> score = ReadScore(number);
+      has_score = score.has_value();
+      piece.score = score.value_or(0);
+    } else {
+      reader->ReadValue(&other);
+    }
+  }
+  piece.is_well_formed = has_token && has_score && size == 2;
+  return piece;
+}
 
 }  // namespace
 
@@ -35,16 +72,72 @@ absl::StatusOr<Vocabulary> Vocabulary::Read(JsonReader* reader) {
   return vocabulary;
 }
 
+absl::StatusOr<Vocabulary> Vocabulary::Create(absl::Span<const Token> tokens,
+                                              Repeats repeats) {
+  Vocabulary vocabulary;
+  vocabulary.entries_.reserve(tokens.size());
+  for (const Token& token : tokens) {
+    if (token.text.size() >
+        std::numeric_limits<uint32_t>::max() - vocabulary.text_.size()) {
+      return absl::InvalidArgumentError("the tokens have more than 4 GiB");
+    }
+    vocabulary.Append(token.text, token.id);
+  }
+  absl::string_view repeated;
+  const bool refuses = repeats == Repeats::kRefuse;
+  if (!vocabulary.Index(refuses ? &repeated : nullptr)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the token ", Quote(repeated), " is there twice"));
+  }
+  OUNCE_RETURN_IF_ERROR(vocabulary.SortById());
+  return vocabulary;
+}
+
 absl::Status Vocabulary::Add(absl::string_view token, const Json& value) {
   const absl::StatusOr<int32_t> id = ToTokenId(value);
   if (!id.ok()) {
     return Annotate(id.status(),
                     absl::StrCat("\"vocab\" token ", Quote(token)));
   }
+  Append(token, *id);
+  return absl::OkStatus();
+}
+
+void Vocabulary::Append(absl::string_view token, int32_t id) {
   // A JSON text has less than 4 GiB.
-  entries_.push_back({*id, static_cast<uint32_t>(text_.size()),
+  entries_.push_back({id, static_cast<uint32_t>(text_.size()),
                       static_cast<uint32_t>(token.size())});
   text_.insert(text_.end(), token.begin(), token.end());
+}
+
+absl::StatusOr<Vocabulary> Vocabulary::ReadScored(JsonReader* reader,
+                                                  std::vector<double>* scores) {
+  Vocabulary vocabulary;
+  absl::Status status;
+  reader->BeginArray();
+  while (reader->NextElement()) {
+    // Also what stands behind an error is read, to the end of the array.
+    status.Update(vocabulary.AddScored(reader, scores));
+  }
+  OUNCE_RETURN_IF_ERROR(status);
+  vocabulary.Index(/*repeated=*/nullptr);
+  return vocabulary;
+}
+
+absl::Status Vocabulary::AddScored(JsonReader* reader,
+                                   std::vector<double>* scores) {
+  const size_t index = entries_.size();
+  const ScoredToken piece = ReadScoredToken(reader);
+  if (!piece.is_well_formed) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"vocab\"[", index, "] is no piece; expected [token, score]"));
+  }
+  if (index >= static_cast<size_t>(kMaxTokenIds)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"vocab\" has more than ", kMaxTokenIds, " pieces"));
+  }
+  Append(piece.token, static_cast<int32_t>(index));
+  scores->push_back(piece.score);
   return absl::OkStatus();
 }
 
@@ -59,16 +152,16 @@ bool Vocabulary::Index(absl::string_view* repeated) {
     }
     for (size_t i = 0; i < count; ++i) {
       const Entry& entry = entries_[first + i];
-      *repeated = TextOf(entry);
-      if (!Insert(entry, hashes[i])) return false;
+      if (repeated != nullptr) *repeated = TextOf(entry);
+      if (!Insert(entry, hashes[i], repeated == nullptr)) return false;
     }
   }
   return true;
 }
 
-bool Vocabulary::Insert(const Entry& entry, uint64_t hash) {
+bool Vocabulary::Insert(const Entry& entry, uint64_t hash, bool replaces) {
   Slot& slot = slots_[SlotOf(TextOf(entry), hash)];
-  if (slot.entry.id != kNoId) return false;
+  if (slot.entry.id != kNoId && !replaces) return false;
   slot = {TagOf(hash), entry};
   return true;
 }
@@ -123,6 +216,11 @@ absl::Status Vocabulary::SortById() {
   return absl::InvalidArgumentError(absl::StrCat(
       "\"vocab\" gives id ", same->id, " to both ", Quote(TextOf(same[0])),
       " and ", Quote(TextOf(same[1])), "; expected distinct ids"));
+}
+
+void Vocabulary::ForEach(
+    absl::FunctionRef<void(absl::string_view, int32_t)> visit) const {
+  for (const Entry& entry : entries_) visit(TextOf(entry), entry.id);
 }
 
 std::optional<absl::string_view> Vocabulary::TokenOf(int32_t id) const {

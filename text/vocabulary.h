@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/hash/hash.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -25,6 +26,23 @@ class Vocabulary {
   // kInvalidArgument: an id out of range, or two tokens with one id.
   static absl::StatusOr<Vocabulary> Read(JsonReader* reader);
 
+  // Reads the array [[token, score], ...] that comes next, to its end: the ids
+  // are the positions, a unigram model's scores go to `scores`.  Of equal
+  // tokens Find() gives the last.  Errors as above.
+  static absl::StatusOr<Vocabulary> ReadScored(JsonReader* reader,
+                                               std::vector<double>* scores);
+
+  struct Token {
+    absl::string_view text;
+    int32_t id = 0;
+  };
+  enum class Repeats { kRefuse, kLastWins };
+  // Copies `tokens`, whose ids are below kMaxTokenIds.  A text that is there
+  // twice is an error, or Find() gives its last id.
+  // kInvalidArgument: that, two texts with one id, or 4 GiB of text.
+  static absl::StatusOr<Vocabulary> Create(absl::Span<const Token> tokens,
+                                           Repeats repeats = Repeats::kRefuse);
+
   Vocabulary(Vocabulary&&) = default;
   Vocabulary& operator=(Vocabulary&&) = default;
 
@@ -37,6 +55,9 @@ class Vocabulary {
                absl::Span<std::optional<int32_t>> ids) const;
   // nullopt: no token has this id.
   std::optional<absl::string_view> TokenOf(int32_t id) const;
+
+  // Calls `visit` with every token and its id, by ascending id.
+  void ForEach(absl::FunctionRef<void(absl::string_view, int32_t)> visit) const;
 
   size_t size() const { return entries_.size(); }
   // One more than the largest id; 0 when there is none.
@@ -72,9 +93,12 @@ class Vocabulary {
   std::optional<int32_t> Find(absl::string_view token, uint64_t hash) const;
 
   absl::Status Add(absl::string_view token, const Json& id);
-  // Fills slots_.  False when a token is there twice, which `*repeated` is.
+  absl::Status AddScored(JsonReader* reader, std::vector<double>* scores);
+  void Append(absl::string_view token, int32_t id);
+  // Fills slots_.  False when a token is there twice, which `*repeated` is;
+  // without `repeated` the last of its ids stays.
   bool Index(absl::string_view* repeated);
-  bool Insert(const Entry& entry, uint64_t hash);
+  bool Insert(const Entry& entry, uint64_t hash, bool replaces);
   absl::Status SortById();
 
   std::vector<char> text_;  // Of all tokens, one behind the other.

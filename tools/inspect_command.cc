@@ -165,6 +165,16 @@ Json InspectJson(const ModelFile& file) {
        {"tensors", tensors}});
 }
 
+std::string DescribeTokenizer(const TokenizerAsset& tokenizer) {
+  if (tokenizer.kind == TokenizerKind::kBpeFiles) {
+    return "vocab.json, merges.txt";
+  }
+  if (!tokenizer.files.empty()) return tokenizer.files.front().name;
+  return tokenizer.unusable.empty()
+             ? "none"
+             : absl::StrCat("none (", tokenizer.unusable, " is not supported)");
+}
+
 void PrintSummary(const ModelFile& file) {
   const ModelSpec& spec = file.spec;
   std::vector<std::vector<std::string>> rows = {
@@ -186,8 +196,7 @@ void PrintSummary(const ModelFile& file) {
       {"weights", absl::StrFormat("%s, %.3f bits per weight",
                                   FormatBytes(WeightBytes(file.bound)),
                                   BitsPerWeight(file.bound))},
-      {"tokenizer",
-       file.tokenizer.kind == TokenizerKind::kNone ? "none" : "tokenizer.json"},
+      {"tokenizer", DescribeTokenizer(file.tokenizer)},
       {"stop ids", absl::StrJoin(spec.stop_ids, ", ")}};
   if (file.artifact != nullptr) {
     const Provenance& provenance = file.artifact->provenance();

@@ -246,7 +246,7 @@ absl::StatusOr<std::vector<TensorRecord>> ReadRecords(
 absl::StatusOr<TokenizerAsset> ReadTokenizer(const schema::Tokenizer& in) {
   TokenizerAsset tokenizer;
   OUNCE_ASSIGN_OR_RETURN(tokenizer.kind,
-                         ReadEnum(in.kind(), TokenizerKind::kTokenizerJson,
+                         ReadEnum(in.kind(), TokenizerKind::kWordPieceFiles,
                                   "the tokenizer's kind"));
   if (in.files() == nullptr) return tokenizer;
   if (in.files()->size() > kMaxTokenizerFiles) {

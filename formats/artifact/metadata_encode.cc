@@ -63,7 +63,13 @@ static_assert(SameNumber(LayerRotary::kLocal, schema::LayerRotary::Local) &&
               SameNumber(LayerRotary::kNone, schema::LayerRotary::None));
 static_assert(SameNumber(TokenizerKind::kNone, schema::TokenizerKind::None) &&
               SameNumber(TokenizerKind::kTokenizerJson,
-                         schema::TokenizerKind::TokenizerJson));
+                         schema::TokenizerKind::TokenizerJson) &&
+              SameNumber(TokenizerKind::kSentencePiece,
+                         schema::TokenizerKind::SentencePiece) &&
+              SameNumber(TokenizerKind::kBpeFiles,
+                         schema::TokenizerKind::BpeFiles) &&
+              SameNumber(TokenizerKind::kWordPieceFiles,
+                         schema::TokenizerKind::WordPieceFiles));
 
 // The root, spec, two rotary descriptions, experts, tokenizer, provenance.
 constexpr size_t kFixedTables = 7;

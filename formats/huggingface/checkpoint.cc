@@ -17,6 +17,7 @@
 #include "core/json.h"
 #include "core/mapped_file.h"
 #include "core/status_macros.h"
+#include "formats/huggingface/tokenizer_files.h"
 #include "formats/safetensors/safetensors_reader.h"
 #include "model/arch/registry.h"
 #include "model/bind.h"
@@ -24,18 +25,13 @@
 namespace ounce {
 namespace {
 
-// A config is a few kilobytes; a tokenizer.json of a large vocabulary 20 MB.
+// A config is a few kilobytes.
 constexpr int64_t kMaxConfigBytes = int64_t{16} << 20;
-constexpr int64_t kMaxTokenizerFileBytes = int64_t{256} << 20;
 // Of the names a message lists.
 constexpr size_t kMaxListed = 10;
 
 constexpr absl::string_view kConfigName = "config.json";
 constexpr absl::string_view kGenerationConfigName = "generation_config.json";
-constexpr absl::string_view kTokenizerName = "tokenizer.json";
-// Stored beside tokenizer.json when the folder has them.
-constexpr absl::string_view kTokenizerExtras[] = {"tokenizer_config.json",
-                                                  "chat_template.jinja"};
 
 std::string Join(const std::string& folder, absl::string_view name) {
   return absl::StrCat(folder, "/", name);
@@ -79,16 +75,6 @@ absl::StatusOr<ModelSpec> ReadSpec(const std::string& folder,
                   absl::StrCat("reading '", Join(folder, kConfigName), "'"));
 }
 
-absl::Status AddTokenizerFile(const std::string& folder, absl::string_view name,
-                              TokenizerAsset* asset) {
-  const std::string path = Join(folder, name);
-  if (!Exists(path)) return absl::OkStatus();
-  OUNCE_ASSIGN_OR_RETURN(std::string bytes,
-                         ReadSmallFile(path, kMaxTokenizerFileBytes));
-  asset->files.push_back({std::string(name), std::move(bytes)});
-  return absl::OkStatus();
-}
-
 absl::Status CheckSurplus(absl::Span<const std::string> surplus,
                           const ModelSpec& spec) {
   if (surplus.empty()) return absl::OkStatus();
@@ -105,18 +91,6 @@ absl::Status CheckSurplus(absl::Span<const std::string> surplus,
 bool IsCheckpointFolder(const std::string& path) {
   std::error_code error;
   return std::filesystem::is_directory(path, error);
-}
-
-absl::StatusOr<TokenizerAsset> OpenCheckpointTokenizer(
-    const std::string& path) {
-  TokenizerAsset asset;
-  if (!Exists(Join(path, kTokenizerName))) return asset;
-  asset.kind = TokenizerKind::kTokenizerJson;
-  OUNCE_RETURN_IF_ERROR(AddTokenizerFile(path, kTokenizerName, &asset));
-  for (const absl::string_view name : kTokenizerExtras) {
-    OUNCE_RETURN_IF_ERROR(AddTokenizerFile(path, name, &asset));
-  }
-  return asset;
 }
 
 absl::StatusOr<ModelFile> OpenCheckpoint(const std::string& path,
@@ -143,6 +117,9 @@ absl::StatusOr<ModelFile> OpenCheckpoint(const std::string& path,
     model.files.push_back(file.name);
   }
   std::sort(model.files.begin(), model.files.end());
+  // config.json can be both the model's and the tokenizer's.
+  model.files.erase(std::unique(model.files.begin(), model.files.end()),
+                    model.files.end());
   return model;
 }
 

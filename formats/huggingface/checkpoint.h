@@ -8,7 +8,6 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "core/tokenizer_asset.h"
 #include "formats/model_file.h"
 
 namespace ounce {
@@ -22,9 +21,6 @@ bool IsCheckpointFolder(const std::string& path);
 // file's path.
 absl::StatusOr<ModelFile> OpenCheckpoint(const std::string& path,
                                          const OpenOptions& options);
-
-// The files of the tokenizer, unparsed; kind kNone without tokenizer.json.
-absl::StatusOr<TokenizerAsset> OpenCheckpointTokenizer(const std::string& path);
 
 }  // namespace ounce
 

@@ -35,6 +35,25 @@ std::string StringIn(absl::string_view text) {
   return std::string(value);
 }
 
+TEST(JsonReaderTest, NumbersCanBeReadAsTheyAreSpelled) {
+  JsonReader reader(R"([-0.50e+1, 7, "x", 1.])");
+  absl::string_view text;
+  ASSERT_TRUE(reader.BeginArray());
+  ASSERT_TRUE(reader.NextElement());
+  EXPECT_TRUE(reader.IsNextNumber());
+  ASSERT_TRUE(reader.ReadNumberText(&text));
+  EXPECT_EQ(text, "-0.50e+1");
+  ASSERT_TRUE(reader.NextElement());
+  ASSERT_TRUE(reader.ReadNumberText(&text));
+  EXPECT_EQ(text, "7");
+  ASSERT_TRUE(reader.NextElement());
+  EXPECT_FALSE(reader.IsNextNumber());
+  ASSERT_TRUE(reader.ReadString(&text));
+  ASSERT_TRUE(reader.NextElement());
+  EXPECT_FALSE(reader.ReadNumberText(&text));
+  EXPECT_THAT(reader.Finish(), Invalid("expected a digit"));
+}
+
 TEST(JsonReaderTest, WalksNestedContainers) {
   JsonReader reader(R"( {"a" : [ "x", [], {} , "y"], "b": {"c": 1}} )");
   std::vector<std::string> seen;

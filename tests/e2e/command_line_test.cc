@@ -281,5 +281,21 @@ TEST_F(CommandLineTest, TokenizeReadsAndWritesJsonLines) {
   EXPECT_THAT(bad.err, HasSubstr("line 1"));
 }
 
+TEST_F(CommandLineTest, TokenizeTakesPairs) {
+  const std::string tokenizer =
+      OUNCE_SOURCE_DIR "/tests/golden/tokenizers/bert-wordpiece";
+  const ProgramResult run = RunOunce(
+      {"tokenize", tokenizer, "--truncate-and-pad"}, "[\"a\", \"b\"]\n");
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  // [CLS] a [SEP] b [SEP]; that file says nothing about truncation or padding.
+  EXPECT_THAT(run.out, HasSubstr("\"type_ids\":[0,0,0,1,1],"
+                                 "\"type_ids_plain\":[0,1],"
+                                 "\"attention_mask\":[1,1,1,1,1],"
+                                 "\"overflow\":[],\"decoded\":\"a b\""));
+  const ProgramResult bad = RunOunce({"tokenize", tokenizer}, "[\"a\", 1]\n");
+  EXPECT_EQ(bad.exit_code, 1);
+  EXPECT_THAT(bad.err, HasSubstr("an array of two"));
+}
+
 }  // namespace
 }  // namespace ounce

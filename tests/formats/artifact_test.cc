@@ -482,9 +482,9 @@ TEST_F(ArtifactTest, ChecksTheSpec) {
 
 TEST_F(ArtifactTest, ChecksTokenizerAndProvenance) {
   EXPECT_THAT(OpenWith([](ArtifactMetadata& m) {
-                m.tokenizer.kind = static_cast<TokenizerKind>(2);
+                m.tokenizer.kind = static_cast<TokenizerKind>(5);
               }),
-              DataLoss("the tokenizer's kind is 2; expected 0 to 1"));
+              DataLoss("the tokenizer's kind is 5; expected 0 to 4"));
   EXPECT_THAT(OpenWith([](ArtifactMetadata& m) {
                 m.tokenizer.files.push_back(m.tokenizer.files[0]);
               }),

@@ -111,20 +111,13 @@ TEST_F(CheckpointTest, ListsEveryFileItReadSorted) {
   EXPECT_EQ(*model.tokenizer.Find("chat_template.jinja"), "J");
 }
 
-TEST_F(CheckpointTest, ReadsTheTokenizerWithoutConfigOrWeights) {
-  folder_.Write("tokenizer.json", "T");
-  ASSERT_OK_AND_ASSIGN(const TokenizerAsset tokenizer,
-                       OpenCheckpointTokenizer(folder_.path()));
-  EXPECT_EQ(tokenizer.kind, TokenizerKind::kTokenizerJson);
-  EXPECT_EQ(tokenizer.files.size(), 1u);
-}
-
-TEST_F(CheckpointTest, TakesNoPartsOfATokenizerWithoutTokenizerJson) {
-  folder_.Write("tokenizer_config.json", "C");
-  ASSERT_OK_AND_ASSIGN(const TokenizerAsset tokenizer,
-                       OpenCheckpointTokenizer(folder_.path()));
-  EXPECT_EQ(tokenizer.kind, TokenizerKind::kNone);
-  EXPECT_THAT(tokenizer.files, IsEmpty());
+TEST_F(CheckpointTest, ListsAConfigOnceThatIsTheTokenizersToo) {
+  WriteCheckpoint();
+  folder_.Write("vocab.txt", "a\n");
+  ASSERT_OK_AND_ASSIGN(const ModelFile model, Open());
+  EXPECT_THAT(model.files,
+              ElementsAre("config.json", "model.safetensors", "vocab.txt"));
+  EXPECT_EQ(model.tokenizer.kind, TokenizerKind::kWordPieceFiles);
 }
 
 TEST_F(CheckpointTest, SaysWhatAFolderWithoutConfigShouldHold) {

@@ -38,26 +38,47 @@ TEST(LoaderTest, ModelWithoutTypeButWithMergesIsBpe) {
   ASSERT_THAT(tokenizer, IsOk());
 }
 
-TEST(LoaderTest, TruncationAndPaddingAreNotApplied) {
-  auto tokenizer = LoadWith(absl::StrCat(
-      kModel, R"(, "truncation": {"max_length": 1}, "padding": {"x": 1})"));
+TEST(LoaderTest, TruncationAndPaddingAreReadButNotApplied) {
+  auto tokenizer = LoadWith(
+      absl::StrCat(kModel, R"(, "truncation": {"max_length": 1, "stride": 0,
+                                  "strategy": "LongestFirst"})"));
   ASSERT_THAT(tokenizer, IsOk());
   ASSERT_OK_AND_ASSIGN(const auto ids, (*tokenizer)->Encode("aab", true));
   EXPECT_EQ(ids.size(), 3u);
+  EXPECT_EQ((*tokenizer)->batch_settings().truncation->max_length, 1);
+  EXPECT_THAT(ErrorWith(R"("padding": {"x": 1})"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("tokenizer.json: padding: \"strategy\"")));
+}
+
+TEST(LoaderTest, ModelsWithoutATypeAreToldByWhatTheyHave) {
+  for (const char* model : {R"({"vocab": {"a": 0}, "merges": []})",
+                            R"({"vocab": {"a": 0}, "unk_token": "a",
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100})",
+                            R"({"vocab": {"a": 0}, "unk_token": "a"})",
+                            R"({"vocab": [["a", 0]], "unk_id": 0})"}) {
+    auto tokenizer = LoadWith(absl::StrCat("\"model\": ", model));
+    ASSERT_THAT(tokenizer, IsOk()) << model;
+    ASSERT_OK_AND_ASSIGN(const auto ids, (*tokenizer)->Encode("a", true));
+    EXPECT_EQ(ids, std::vector<int32_t>({0})) << model;
+  }
+  EXPECT_THAT(LoadWith(R"("model": {"vocab": {"a": 0}})"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("type")));
 }
 
 TEST(LoaderTest, UnknownTypesNameTheStepAndWhatThereIs) {
-  EXPECT_THAT(ErrorWith(R"("normalizer": {"type": "Precompiled"})"),
+  EXPECT_THAT(ErrorWith(R"("normalizer": {"type": "Punycode"})"),
               StatusIs(absl::StatusCode::kUnimplemented,
                        AllOf(HasSubstr("tokenizer.json: normalizer: type "
-                                       "\"Precompiled\" is not supported"),
-                             HasSubstr("NFKC, NFKD, Prepend"))));
+                                       "\"Punycode\" is not supported"),
+                             HasSubstr("NFKC, NFKD, Nmt, Precompiled"))));
   EXPECT_THAT(ErrorWith(R"("pre_tokenizer": {"type": "X"})"),
               StatusIs(absl::StatusCode::kUnimplemented,
                        HasSubstr("pre_tokenizer: type \"X\"")));
-  EXPECT_THAT(ErrorWith(R"("decoder": {"type": "CTC"})"),
+  EXPECT_THAT(ErrorWith(R"("decoder": {"type": "RNNT"})"),
               StatusIs(absl::StatusCode::kUnimplemented,
-                       HasSubstr("decoder: type \"CTC\"")));
+                       HasSubstr("decoder: type \"RNNT\"")));
   EXPECT_THAT(ErrorWith(R"("post_processor": {"type": "X"})"),
               StatusIs(absl::StatusCode::kUnimplemented,
                        HasSubstr("TemplateProcessing, Sequence")));

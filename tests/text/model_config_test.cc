@@ -24,16 +24,31 @@ TEST(ModelConfigTest, KeepsTheListsApartInAnyOrder) {
   EXPECT_EQ(config.merges->merges.size(), 1u);
 }
 
-TEST(ModelConfigTest, ListsOfAnotherTypeStayAsTheyAre) {
+TEST(ModelConfigTest, AnArrayIsAScoredVocabulary) {
   JsonReader reader(R"({"merges": {}, "vocab": [["a", -1.5]]})");
   const ModelConfig config = ReadModelConfig(&reader);
   ASSERT_OK(reader.Finish());
-  EXPECT_EQ(config.settings.Dump(), R"({"merges":{},"vocab":[["a",-1.5]]})");
+  EXPECT_EQ(config.settings.Dump(), R"({"merges":{},"vocab":null})");
   EXPECT_FALSE(config.merges.has_value());
   EXPECT_THAT(config.vocabulary,
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("\"vocab\" is of type array; expected an "
                                  "object of token: id")));
+  ASSERT_THAT(config.scored_vocabulary, IsOk());
+  EXPECT_EQ(config.scored_vocabulary->Find("a"), 0);
+  EXPECT_THAT(config.scores, testing::ElementsAre(-1.5));
+}
+
+TEST(ModelConfigTest, AVocabularyOfAnotherTypeStaysAsItIs) {
+  JsonReader reader(R"({"vocab": "x"})");
+  const ModelConfig config = ReadModelConfig(&reader);
+  ASSERT_OK(reader.Finish());
+  EXPECT_EQ(config.settings.Dump(), R"({"vocab":"x"})");
+  for (const auto& vocabulary :
+       {config.vocabulary.status(), config.scored_vocabulary.status()}) {
+    EXPECT_THAT(vocabulary, StatusIs(absl::StatusCode::kInvalidArgument,
+                                     HasSubstr("is of type string")));
+  }
 }
 
 TEST(ModelConfigTest, AMissingVocabularyIsAnError) {

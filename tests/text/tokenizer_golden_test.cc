@@ -52,7 +52,9 @@ TEST_P(TokenizerGoldenTest, EveryRowIsThatOfTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(Families, TokenizerGoldenTest,
                          ::testing::Values("gpt2-bytelevel-bpe", "llama3-bpe",
-                                           "qwen2-bpe", "llama2-sp-bpe"));
+                                           "qwen2-bpe", "llama2-sp-bpe",
+                                           "bert-wordpiece", "t5-unigram",
+                                           "whitespace-wordlevel"));
 
 }  // namespace
 }  // namespace ounce
