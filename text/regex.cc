@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
 #include "core/utf8.h"
 #include "text/quote.h"
+#include "text/regex_proxy.h"
 #include "text/regex_syntax.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -149,6 +151,8 @@ absl::StatusOr<Regex> Regex::Compile(absl::string_view pattern) {
 absl::Status Regex::FindAll(absl::string_view text,
                             std::vector<TextRange>* matches) const {
   if (text.empty()) return absl::OkStatus();
+  const std::optional<std::string> with_proxies = WithProxies(text);
+  if (with_proxies.has_value()) text = *with_proxies;
   Scan scan(code_->compiled.get(), text);
   constexpr size_t kNone = static_cast<size_t>(-1);
   size_t last_end = kNone;
