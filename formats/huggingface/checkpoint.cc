@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
@@ -34,8 +35,12 @@ constexpr absl::string_view kConfigName = "config.json";
 constexpr absl::string_view kGenerationConfigName = "generation_config.json";
 constexpr absl::string_view kTokenizerName = "tokenizer.json";
 // Stored beside tokenizer.json when the folder has them.
-constexpr absl::string_view kTokenizerExtras[] = {"tokenizer_config.json",
-                                                  "chat_template.jinja"};
+constexpr absl::string_view kTokenizerExtras[] = {
+    "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
+    "chat_template.json"};
+// A folder of more chat templates, NAME.jinja each.
+constexpr absl::string_view kMoreTemplates = "additional_chat_templates";
+constexpr absl::string_view kTemplateSuffix = ".jinja";
 
 std::string Join(const std::string& folder, absl::string_view name) {
   return absl::StrCat(folder, "/", name);
@@ -89,6 +94,25 @@ absl::Status AddTokenizerFile(const std::string& folder, absl::string_view name,
   return absl::OkStatus();
 }
 
+absl::Status AddMoreTemplates(const std::string& folder,
+                              TokenizerAsset* asset) {
+  std::error_code error;
+  std::vector<std::string> names;
+  const std::filesystem::directory_iterator entries(
+      Join(folder, kMoreTemplates), error);
+  if (error) return absl::OkStatus();  // There is no such folder.
+  for (const auto& entry : entries) {
+    if (!absl::EndsWith(entry.path().string(), kTemplateSuffix)) continue;
+    names.push_back(
+        Join(std::string(kMoreTemplates), entry.path().filename().string()));
+  }
+  std::sort(names.begin(), names.end());
+  for (const std::string& name : names) {
+    OUNCE_RETURN_IF_ERROR(AddTokenizerFile(folder, name, asset));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckSurplus(absl::Span<const std::string> surplus,
                           const ModelSpec& spec) {
   if (surplus.empty()) return absl::OkStatus();
@@ -116,6 +140,7 @@ absl::StatusOr<TokenizerAsset> OpenCheckpointTokenizer(
   for (const absl::string_view name : kTokenizerExtras) {
     OUNCE_RETURN_IF_ERROR(AddTokenizerFile(path, name, &asset));
   }
+  OUNCE_RETURN_IF_ERROR(AddMoreTemplates(path, &asset));
   return asset;
 }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
 #include "text/jinja/operators.h"
+#include "text/jinja/python_text.h"
 #include "text/jinja/string_format.h"
 
 namespace ounce::jinja {
@@ -159,13 +160,22 @@ bool IsRepeatable(const Value& value) {
          value.AsSequence(SequenceKind::kTuple) != nullptr;
 }
 
+// Beside a text that is marked safe, one that is not is escaped.
+absl::StatusOr<Value> AppendTexts(const Text& left, const Text& right,
+                                  Work* work) {
+  const bool markup = left.is_markup || right.is_markup;
+  const std::string a =
+      markup && !left.is_markup ? EscapeHtml(left.bytes) : left.bytes;
+  const std::string b =
+      markup && !right.is_markup ? EscapeHtml(right.bytes) : right.bytes;
+  OUNCE_RETURN_IF_ERROR(work->Spend(a.size() + b.size()));
+  return Value(Text{absl::StrCat(a, b), markup});
+}
+
 absl::StatusOr<Value> Append(const Value& left, const Value& right,
                              Work* work) {
   if (left.AsText() != nullptr && right.AsText() != nullptr) {
-    const std::string& a = left.AsText()->bytes;
-    const std::string& b = right.AsText()->bytes;
-    OUNCE_RETURN_IF_ERROR(work->Spend(a.size() + b.size()));
-    return Value(absl::StrCat(a, b));
+    return AppendTexts(*left.AsText(), *right.AsText(), work);
   }
   const Sequence* const a = left.AsSequence();
   const Sequence* const b = right.AsSequence();
@@ -187,7 +197,7 @@ bool IsMarkup(const Value& value) {
 
 absl::StatusOr<Value> Calculate(absl::string_view symbol, const Value& left,
                                 const Value& right, Work* work) {
-  if (IsMarkup(left) || IsMarkup(right)) {
+  if (symbol != "+" && (IsMarkup(left) || IsMarkup(right))) {
     return absl::UnimplementedError(absl::StrCat(
         "'", symbol, "' with a string from `safe` or `escape`; use ~"));
   }

@@ -195,6 +195,28 @@ absl::StatusOr<Arguments> Interpreter::EvaluateArguments(
     OUNCE_ASSIGN_OR_RETURN(Value value, Evaluate(*node, scope));
     arguments.named.emplace_back(name, std::move(value));
   }
+  if (call.more_positional != nullptr) {
+    OUNCE_ASSIGN_OR_RETURN(const Value value,
+                           Evaluate(*call.more_positional, scope));
+    OUNCE_RETURN_IF_ERROR(CheckDefined(value));
+    OUNCE_ASSIGN_OR_RETURN(const std::vector<Value> more,
+                           Elements(value, &work_));
+    arguments.positional.insert(arguments.positional.end(), more.begin(),
+                                more.end());
+  }
+  if (call.more_named == nullptr) return arguments;
+  OUNCE_ASSIGN_OR_RETURN(const Value more, Evaluate(*call.more_named, scope));
+  if (more.AsDict() == nullptr) {
+    return absl::InvalidArgumentError("** before what is no dict");
+  }
+  for (const auto& [key, value] : more.AsDict()->entries()) {
+    if (key.AsText() == nullptr ||
+        arguments.FindNamed(key.AsText()->bytes) != nullptr) {
+      return absl::InvalidArgumentError(
+          "** before a dict with a key that is no string or given twice");
+    }
+    arguments.named.emplace_back(key.AsText()->bytes, value);
+  }
   return arguments;
 }
 

@@ -6,9 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
-#include "text/jinja/filters.h"
 #include "text/jinja/literal.h"
-#include "text/jinja/tests.h"
 #include "text/jinja/work.h"
 
 namespace ounce::jinja {
@@ -37,6 +35,8 @@ absl::StatusOr<ExpressionPtr> ExpressionParser::Finish(
   for (const ExpressionPtr& part : node->parts) look(part);
   for (const ExpressionPtr& part : node->call.positional) look(part);
   for (const auto& [name, part] : node->call.named) look(part);
+  look(node->call.more_positional);
+  look(node->call.more_named);
   node->depth = depth + 1;
   if (node->depth > kMaxSyntaxDepth) return stream_.At(TooDeep(), node->offset);
   return node;
@@ -418,8 +418,15 @@ absl::StatusOr<CallSyntax> ExpressionParser::ParseArguments() {
   while (!stream_.current().IsOperator(")")) {
     const Token& token = stream_.current();
     if (token.IsOperator("*") || token.IsOperator("**")) {
-      return stream_.At(absl::UnimplementedError(absl::StrCat(
-          "arguments unpacked by ", token.text, "; pass them one by one")));
+      ExpressionPtr& more =
+          token.IsOperator("*") ? call.more_positional : call.more_named;
+      if (more != nullptr || call.more_named != nullptr) {
+        return stream_.Unexpected("')'");
+      }
+      stream_.Advance();
+      OUNCE_ASSIGN_OR_RETURN(more, Parse());
+      if (!stream_.TakeOperator(",")) break;
+      continue;
     }
     if (token.kind == TokenKind::kName && stream_.next().IsOperator("=")) {
       std::string name = token.text;
@@ -427,7 +434,8 @@ absl::StatusOr<CallSyntax> ExpressionParser::ParseArguments() {
       stream_.Advance();
       OUNCE_ASSIGN_OR_RETURN(ExpressionPtr value, Parse());
       call.named.emplace_back(std::move(name), std::move(value));
-    } else if (!call.named.empty()) {
+    } else if (!call.named.empty() || call.more_positional != nullptr ||
+               call.more_named != nullptr) {
       return stream_.Unexpected("an argument with a name, as those before it");
     } else {
       OUNCE_ASSIGN_OR_RETURN(call.positional.emplace_back(), Parse());
@@ -467,8 +475,6 @@ absl::StatusOr<ExpressionPtr> ExpressionParser::ParseFilter(
     ExpressionPtr input) {
   ExpressionPtr node = Make(Kind::kFilter);
   OUNCE_ASSIGN_OR_RETURN(node->name, stream_.ExpectName());
-  const absl::Status known = CheckFilterName(node->name);
-  if (!known.ok()) return stream_.At(known, node->offset);
   node->parts.push_back(std::move(input));
   if (stream_.current().IsOperator("(")) {
     OUNCE_ASSIGN_OR_RETURN(node->call, ParseArguments());
@@ -481,8 +487,6 @@ absl::StatusOr<ExpressionPtr> ExpressionParser::ParseTest(ExpressionPtr input) {
   const bool negated = stream_.TakeName("not");
   ExpressionPtr node = Make(Kind::kTest);
   OUNCE_ASSIGN_OR_RETURN(node->name, stream_.ExpectName());
-  const absl::Status known = CheckTestName(node->name);
-  if (!known.ok()) return stream_.At(known, node->offset);
   node->parts.push_back(std::move(input));
   const Token& token = stream_.current();
   const bool opens = token.IsOperator("[") || token.IsOperator("{");

@@ -26,8 +26,6 @@ bool TakesMarkup(absl::string_view name) {
          std::end(kNames);
 }
 
-}  // namespace
-
 absl::Status CheckFilterName(absl::string_view name) {
   if (FindFilter(name) != nullptr) return absl::OkStatus();
   std::vector<absl::string_view> names;
@@ -38,6 +36,8 @@ absl::Status CheckFilterName(absl::string_view name) {
   return absl::UnimplementedError(absl::StrCat(
       "the filter ", Quote(name), "; we have ", absl::StrJoin(names, ", ")));
 }
+
+}  // namespace
 
 absl::StatusOr<Value> ApplyFilter(absl::string_view name, const Value& input,
                                   const Arguments& arguments, Work* work) {

@@ -14,11 +14,8 @@
 
 namespace ounce::jinja {
 
-// kUnimplemented, with the list of those we have: no filter of this name.
-absl::Status CheckFilterName(absl::string_view name);
-
-// kInvalidArgument where Jinja raises; kUnimplemented for an option that we do
-// not have.
+// kInvalidArgument where Jinja raises; kUnimplemented for a filter or option
+// that we do not have, with the list of those we do.
 absl::StatusOr<Value> ApplyFilter(absl::string_view name, const Value& input,
                                   const Arguments& arguments, Work* work);
 

@@ -324,8 +324,10 @@ absl::StatusOr<std::optional<Value>> Item(const Value& object, const Value& key,
                                           Work* work) {
   if (const Dict* dict = object.AsDict()) {
     if (key.is_undefined()) return std::nullopt;
-    OUNCE_ASSIGN_OR_RETURN(const Value* const found, dict->Find(key));
-    return found == nullptr ? std::nullopt : std::optional<Value>(*found);
+    const absl::StatusOr<const Value*> found = dict->Find(key);
+    if (absl::IsInvalidArgument(found.status())) return std::nullopt;
+    OUNCE_RETURN_IF_ERROR(found.status());
+    return *found == nullptr ? std::nullopt : std::optional<Value>(**found);
   }
   const std::optional<int64_t> index = key.AsIndex();
   if (!index.has_value()) return std::nullopt;
@@ -362,9 +364,8 @@ absl::StatusOr<Value> Slice(const Value& object, const SliceBounds& bounds,
     if (object.AsRange() != nullptr) {
       return absl::UnimplementedError("a slice of a range; use `|list`");
     }
-    // Jinja goes on where Python raises.
-    return MakeUndefined(absl::StrCat("a slice of a value of type ",
-                                      object.type_name(), " is undefined"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("a slice of a value of type ", object.type_name()));
   }
   OUNCE_ASSIGN_OR_RETURN(
       const SliceIndices indices,

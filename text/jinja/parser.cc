@@ -104,7 +104,7 @@ class Parser {
     const std::string name = stream_.current().text;
     const auto row =
         std::find_if(std::begin(kRows), std::end(kRows),
-                     [&name](const Row& row) { return row.name == name; });
+                     [&name](const Row& known) { return known.name == name; });
     if (row == std::end(kRows)) return stream_.At(Refuse(name));
     stream_.Advance();
     OUNCE_RETURN_IF_ERROR((this->*row->parse)(statement.get()));

@@ -10,8 +10,8 @@
 namespace ounce::jinja {
 
 // The statements of a prepared source (lexer.h).  Errors as Tokenize() and
-// ExpressionParser; a statement, filter or test that we do not have is
-// kUnimplemented with its place and what we do have.
+// ExpressionParser; a statement that we do not have is kUnimplemented with its
+// place and the list of those we have.
 absl::StatusOr<Body> ParseTemplate(absl::string_view source);
 
 }  // namespace ounce::jinja

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "core/status_macros.h"
 #include "core/utf8.h"
 #include "text/unicode.h"
@@ -292,6 +293,14 @@ std::string FloatRepr(double value) {
   if (digits.size() <= point) digits.append(point + 1 - digits.size(), '0');
   digits.insert(point, ".");
   return absl::StrCat(text[0] == '-' ? "-" : "", digits);
+}
+
+std::string EscapeHtml(absl::string_view text) {
+  return absl::StrReplaceAll(text, {{"&", "&amp;"},
+                                    {"<", "&lt;"},
+                                    {">", "&gt;"},
+                                    {"'", "&#39;"},
+                                    {"\"", "&#34;"}});
 }
 
 void AppendJsonString(absl::string_view text, bool ensure_ascii,

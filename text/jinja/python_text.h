@@ -66,6 +66,8 @@ absl::StatusOr<std::string> ChangeCase(absl::string_view text, TextCase to);
 void AppendRepr(absl::string_view text, std::string* out);
 // repr() of a float: the fewest digits that are read back unchanged.
 std::string FloatRepr(double value);
+// What markupsafe.escape() makes of a text: & < > ' and " become entities.
+std::string EscapeHtml(absl::string_view text);
 // A JSON string as json.dumps() writes it.
 void AppendJsonString(absl::string_view text, bool ensure_ascii,
                       std::string* out);

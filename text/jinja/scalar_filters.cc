@@ -9,8 +9,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "core/status_macros.h"
 #include "core/utf8.h"
 #include "text/jinja/literal.h"
@@ -160,12 +158,7 @@ Result Escape(const FunctionCall& call) {
   }
   OUNCE_ASSIGN_OR_RETURN(const std::string text, InputText(call));
   OUNCE_RETURN_IF_ERROR(call.work->Spend(5 * text.size()));
-  return Value(Text{absl::StrReplaceAll(text, {{"&", "&amp;"},
-                                               {"<", "&lt;"},
-                                               {">", "&gt;"},
-                                               {"'", "&#39;"},
-                                               {"\"", "&#34;"}}),
-                    true});
+  return Value(Text{EscapeHtml(text), true});
 }
 
 Result Default(const FunctionCall& call) {

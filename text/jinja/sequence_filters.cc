@@ -328,6 +328,8 @@ Result MapAttribute(const FunctionCall& call) {
 }
 
 Result Map(const FunctionCall& call) {
+  // Nothing, None too, has no elements here.
+  if (!call.input.truth()) return MakeIterator({});
   if (call.unbound.positional.empty()) return MapAttribute(call);
   OUNCE_ASSIGN_OR_RETURN(const std::string name, FunctionName(call, 0));
   const Arguments arguments = Behind(call.unbound, 1);
@@ -343,6 +345,7 @@ Result Map(const FunctionCall& call) {
 // The elements that meet a test, or do not; the test asks the element itself or
 // its attribute.  Without a test the value's truth decides.
 Result Choose(const FunctionCall& call, bool keeps, bool by_attribute) {
+  if (!call.input.truth()) return MakeIterator({});  // None too.
   const std::vector<Value>& given = call.unbound.positional;
   const size_t offset = by_attribute ? 1 : 0;
   if (given.size() < offset) {

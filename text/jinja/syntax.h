@@ -20,6 +20,8 @@ using Body = std::vector<std::unique_ptr<Statement>>;
 struct CallSyntax {
   std::vector<ExpressionPtr> positional;
   std::vector<std::pair<std::string, ExpressionPtr>> named;
+  ExpressionPtr more_positional;  // * and a list; null: none.
+  ExpressionPtr more_named;       // ** and a dict; null: none.
 };
 
 struct Expression {

@@ -24,15 +24,17 @@ using Variables = std::vector<std::pair<std::string, Value>>;
 class Template {
  public:
   // Errors begin with the line and column.  kInvalidArgument: not a template;
-  // kUnimplemented: a statement, filter or test that we do not have, with the
-  // list of those we do; kResourceExhausted: larger or deeper than allowed.
+  // kUnimplemented: a statement that we do not have, with the list of those we
+  // do; kResourceExhausted: larger or deeper than allowed.
   static absl::StatusOr<Template> Parse(absl::string_view source,
                                         const Limits& limits = {});
   ~Template();
   Template(Template&&) noexcept;
   Template& operator=(Template&&) noexcept;
 
-  // Errors as Interpreter::Render(); `now` is what strftime_now() shows.
+  // Errors as Interpreter::Render(); `now` is what strftime_now() shows.  A
+  // filter, test, method or function that we do not have is refused where it
+  // is reached, as in jinja2, with the list of those we have.
   absl::StatusOr<std::string> Render(const Variables& variables,
                                      const std::tm& now) const;
 

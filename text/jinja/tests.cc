@@ -148,8 +148,6 @@ const Row* FindRow(absl::Span<const Row> rows, absl::string_view name) {
   return nullptr;
 }
 
-}  // namespace
-
 absl::Status CheckTestName(absl::string_view name) {
   std::vector<absl::string_view> names(std::begin(kOthers), std::end(kOthers));
   for (const PlainRow& row : kPlain) names.push_back(row.name);
@@ -161,6 +159,8 @@ absl::Status CheckTestName(absl::string_view name) {
   return absl::UnimplementedError(absl::StrCat(
       "the test ", Quote(name), "; we have ", absl::StrJoin(names, ", ")));
 }
+
+}  // namespace
 
 absl::StatusOr<bool> ApplyTest(absl::string_view name, const Value& input,
                                const Arguments& arguments, Work* work) {

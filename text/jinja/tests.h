@@ -12,10 +12,8 @@
 
 namespace ounce::jinja {
 
-// kUnimplemented, with the list of those we have: no test of this name.
-absl::Status CheckTestName(absl::string_view name);
-
-// kInvalidArgument where Jinja raises.
+// kInvalidArgument where Jinja raises; kUnimplemented for a test that we do not
+// have, with the list of those we do.
 absl::StatusOr<bool> ApplyTest(absl::string_view name, const Value& input,
                                const Arguments& arguments, Work* work);
 

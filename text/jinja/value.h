@@ -39,8 +39,8 @@ struct None {};
 
 struct Text {
   std::string bytes;  // Valid UTF-8.
-  // Marked safe by `safe` or `escape`.  Python's Markup would escape what is
-  // joined to it; here the operations that would are refused.
+  // Marked safe by `safe` or `escape`: what `+` joins to it is escaped, as by
+  // Python's Markup.  Other operations that would escape are refused.
   bool is_markup = false;
 };
 
