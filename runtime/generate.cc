@@ -9,9 +9,13 @@
 namespace ounce {
 namespace {
 
-bool IsStopId(const ModelSpec& spec, int32_t id) {
-  return std::find(spec.stop_ids.begin(), spec.stop_ids.end(), id) !=
-         spec.stop_ids.end();
+bool IsStopId(const ModelSpec& spec, const GenerateOptions& options,
+              int32_t id) {
+  const auto lists = [id](const std::vector<int32_t>& ids) {
+    return std::find(ids.begin(), ids.end(), id) != ids.end();
+  };
+  return !options.ignore_stop_ids &&
+         (lists(spec.stop_ids) || lists(options.stop_ids));
 }
 
 }  // namespace
@@ -25,7 +29,8 @@ absl::StatusOr<GenerateResult> Generate(
         "the prompt has no tokens; give at least one");
   }
   Sampler sampler(options.sampler);
-  std::vector<int32_t> seen(prompt.begin(), prompt.end());
+  std::vector<int32_t> seen(options.history.begin(), options.history.end());
+  seen.insert(seen.end(), prompt.begin(), prompt.end());
   Matrix hidden;
   Matrix logits(1, executor->spec().vocab);
   absl::Span<const int32_t> input = prompt;
@@ -40,7 +45,7 @@ absl::StatusOr<GenerateResult> Generate(
     executor->Logits(hidden.view(), logits.view());
     OUNCE_ASSIGN_OR_RETURN(const int32_t id,
                            sampler.Sample(logits.values(), seen));
-    if (!options.ignore_stop_ids && IsStopId(executor->spec(), id)) {
+    if (IsStopId(executor->spec(), options, id)) {
       result.reason = StopReason::kStopId;
       return result;
     }

@@ -3,6 +3,7 @@
 #define OUNCE_RUNTIME_GENERATE_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
@@ -23,6 +24,10 @@ struct GenerateOptions {
   SamplerOptions sampler;
   int64_t max_tokens = 128;
   bool ignore_stop_ids = false;
+  // Stop ids beside those of the model's spec.
+  std::vector<int32_t> stop_ids;
+  // What the executor already holds, for the repetition penalty alone.
+  absl::Span<const int32_t> history;
 };
 
 struct GenerateResult {

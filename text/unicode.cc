@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -114,6 +115,41 @@ void Compose(utf8proc_option_t options, CodePoints* text) {
   text->resize(size);
 }
 
+// Characters whose upper case is several characters: the unconditional lines of
+// SpecialCasing.txt.
+bool HasLongUppercase(char32_t value) {
+  constexpr struct {
+    char32_t first;
+    char32_t last;
+  } kRanges[] = {{0xDF, 0xDF},     {0x149, 0x149},   {0x1F0, 0x1F0},
+                 {0x390, 0x390},   {0x3B0, 0x3B0},   {0x587, 0x587},
+                 {0x1E96, 0x1E9A}, {0x1F50, 0x1F56}, {0x1F80, 0x1FFC},
+                 {0xFB00, 0xFB17}};
+  return std::any_of(std::begin(kRanges), std::end(kRanges),
+                     [value](const auto& range) {
+                       return value >= range.first && value <= range.last;
+                     });
+}
+
+// Other_Lowercase and Other_Uppercase of PropList.txt.
+bool IsOtherCased(char32_t value) {
+  constexpr struct {
+    char32_t first;
+    char32_t last;
+  } kRanges[] = {{0xAA, 0xAA},       {0xBA, 0xBA},       {0x2B0, 0x2B8},
+                 {0x2C0, 0x2C1},     {0x2E0, 0x2E4},     {0x345, 0x345},
+                 {0x37A, 0x37A},     {0x1D2C, 0x1D6A},   {0x1D78, 0x1D78},
+                 {0x1D9B, 0x1DBF},   {0x2071, 0x2071},   {0x207F, 0x207F},
+                 {0x2090, 0x209C},   {0x2160, 0x217F},   {0x24B6, 0x24E9},
+                 {0x2C7C, 0x2C7D},   {0xA69C, 0xA69D},   {0xA770, 0xA770},
+                 {0xA7F8, 0xA7F9},   {0xAB5C, 0xAB5F},   {0x10780, 0x107BA},
+                 {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
+  return std::any_of(std::begin(kRanges), std::end(kRanges),
+                     [value](const auto& range) {
+                       return value >= range.first && value <= range.last;
+                     });
+}
+
 // Whether every character is its own normal form whatever its neighbours: below
 // U+0300 for NFC, ASCII for the others.
 bool IsUnchanged(absl::string_view text, NormalForm form) {
@@ -195,6 +231,30 @@ size_t FirstGraphemeSize(absl::string_view text) {
     size += next.num_bytes;
   }
   return size;
+}
+
+bool AppendUppercase(char32_t value, bool title, std::string* out) {
+  if (HasLongUppercase(value)) return false;
+  const auto point = static_cast<utf8proc_int32_t>(value);
+  AppendUtf8(static_cast<char32_t>(title ? utf8proc_totitle(point)
+                                         : utf8proc_toupper(point)),
+             out);
+  return true;
+}
+
+bool IsCased(char32_t value) {
+  if (value < 0x80) {
+    return (value >= 'A' && value <= 'Z') || (value >= 'a' && value <= 'z');
+  }
+  const utf8proc_category_t category = CategoryOf(value);
+  return category == UTF8PROC_CATEGORY_LU || category == UTF8PROC_CATEGORY_LL ||
+         category == UTF8PROC_CATEGORY_LT || IsOtherCased(value);
+}
+
+bool IsPrintable(char32_t value) {
+  if (value < 0x80) return value >= ' ' && value < 0x7F;
+  const utf8proc_category_t category = CategoryOf(value);
+  return category != UTF8PROC_CATEGORY_CN && category < UTF8PROC_CATEGORY_ZS;
 }
 
 std::string NormalizeUnicode(absl::string_view text, NormalForm form) {

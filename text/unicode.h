@@ -40,6 +40,15 @@ void AppendLowercase(char32_t value, std::string* out);
 // REQUIRES: `text` is valid UTF-8 and not empty.
 size_t FirstGraphemeSize(absl::string_view text);
 
+// Upper case of one character, or its title case, as Python's str has it.
+// False and nothing where that is several characters.
+bool AppendUppercase(char32_t value, bool title, std::string* out);
+// Has upper, lower or title case: Python's test at word starts in str.title().
+bool IsCased(char32_t value);
+// Python's str.isprintable(): no control, format, surrogate, private or
+// unassigned character and no separator but the space.
+bool IsPrintable(char32_t value);
+
 enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
 
 // Linear in the size of `text` up to sorting combining marks (n log n).

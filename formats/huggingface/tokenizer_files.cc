@@ -44,10 +44,14 @@ const Row kRows[] = {
 
 // Stored with any tokenizer; and with those of other files than tokenizer.json,
 // which says all by itself.
-constexpr absl::string_view kCommonNames[] = {"tokenizer_config.json",
-                                              "chat_template.jinja"};
-constexpr absl::string_view kOtherNames[] = {"added_tokens.json", "config.json",
-                                             "special_tokens_map.json"};
+constexpr absl::string_view kCommonNames[] = {
+    "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
+    "chat_template.json"};
+constexpr absl::string_view kOtherNames[] = {"added_tokens.json",
+                                             "config.json"};
+// A folder of more chat templates, NAME.jinja each.
+constexpr absl::string_view kMoreTemplates = "additional_chat_templates";
+constexpr absl::string_view kTemplateSuffix = ".jinja";
 
 // Tokenizer files that we do not read, or not alone.
 constexpr absl::string_view kUnusableNames[] = {
@@ -74,10 +78,26 @@ absl::Status AddFile(const std::string& folder, absl::string_view name,
 template <typename List>
 absl::Status AddFiles(const std::string& folder, const List& names,
                       TokenizerAsset* asset) {
-  for (const absl::string_view name : names) {
+  for (const auto& name : names) {
     OUNCE_RETURN_IF_ERROR(AddFile(folder, name, asset));
   }
   return absl::OkStatus();
+}
+
+absl::Status AddMoreTemplates(const std::string& folder,
+                              TokenizerAsset* asset) {
+  std::error_code error;
+  std::set<std::string> names;
+  for (std::filesystem::directory_iterator
+           it(absl::StrCat(folder, "/", kMoreTemplates), error),
+       end;
+       !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (absl::EndsWith(name, kTemplateSuffix)) {
+      names.insert(absl::StrCat(kMoreTemplates, "/", name));
+    }
+  }
+  return AddFiles(folder, names, asset);
 }
 
 bool IsUnusable(absl::string_view name) {
@@ -120,6 +140,7 @@ absl::StatusOr<TokenizerAsset> OpenCheckpointTokenizer(
   OUNCE_RETURN_IF_ERROR(AddFiles(path, row->required, &asset));
   OUNCE_RETURN_IF_ERROR(AddFiles(path, row->optional, &asset));
   OUNCE_RETURN_IF_ERROR(AddFiles(path, kCommonNames, &asset));
+  OUNCE_RETURN_IF_ERROR(AddMoreTemplates(path, &asset));
   if (row->kind != TokenizerKind::kTokenizerJson) {
     OUNCE_RETURN_IF_ERROR(AddFiles(path, kOtherNames, &asset));
   }
