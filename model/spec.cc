@@ -108,7 +108,7 @@ absl::Status CheckSizes(const ModelSpec& spec) {
   OUNCE_RETURN_IF_ERROR(CheckRange("vocab", spec.vocab, 1, kMaxVocab));
   OUNCE_RETURN_IF_ERROR(CheckRange("width", spec.width, 1, kMaxSize));
   OUNCE_RETURN_IF_ERROR(
-      CheckRange("embedding width", spec.token_width(), 1, kMaxSize));
+      CheckRange("embedding width", spec.embedding_width, 0, kMaxSize));
   OUNCE_RETURN_IF_ERROR(CheckRange("layers", spec.layers, 1, 4096));
   OUNCE_RETURN_IF_ERROR(CheckRange("heads", spec.heads, 1, 4096));
   OUNCE_RETURN_IF_ERROR(CheckRange("kv_heads", spec.kv_heads, 1, spec.heads));

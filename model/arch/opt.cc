@@ -40,6 +40,9 @@ absl::StatusOr<ModelSpec> ParseOpt(const Json& config) {
   spec.final_norm = spec.norm_placement == NormPlacement::kInput &&
                     !reader.Bool("_remove_final_layer_norm", false);
   spec.embedding_width = reader.Int("word_embed_proj_dim", spec.width);
+  // 0 would mean `width` in a spec.
+  reader.Refuse(spec.embedding_width == 0 && spec.width != 0,
+                "\"word_embed_proj_dim\": 0");
   if (spec.embedding_width == spec.width) spec.embedding_width = 0;
   return Finish(&reader, std::move(spec));
 }

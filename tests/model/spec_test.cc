@@ -57,7 +57,7 @@ TEST(CheckSpecTest, NamesTheFieldAndTheValueThatIsOutOfRange) {
       {"heads is 4; expected a multiple of 3",
        [](ModelSpec* s) { s->kv_heads = 3; }},
       {"head_dim is 0", [](ModelSpec* s) { s->head_dim = 0; }},
-      {"head_dim is 15; expected an even number",
+      {"rotary dims is 15; expected an even number",
        [](ModelSpec* s) { s->head_dim = 15; }},
       {"ffn is 0", [](ModelSpec* s) { s->ffn = 0; }},
       {"max_context is 0", [](ModelSpec* s) { s->max_context = 0; }},
@@ -122,6 +122,156 @@ TEST(CheckSpecTest, Llama3NeedsAnOriginalContext) {
                        HasSubstr("original context is 0")));
   // Unused otherwise.
   EXPECT_OK(CheckChanged([](ModelSpec* s) { s->rotary.original_context = 0; }));
+}
+
+TEST(CheckSpecTest, NamesTheChoiceThatIsOutOfRange) {
+  const BadField fields[] = {
+      {"embedding width is -3", [](ModelSpec* s) { s->embedding_width = -3; }},
+      {"embedding_scale is 0", [](ModelSpec* s) { s->embedding_scale = 0; }},
+      {"attention_scale is -1", [](ModelSpec* s) { s->attention_scale = -1; }},
+      {"attention_soft_cap is -1",
+       [](ModelSpec* s) { s->attention_soft_cap = -1; }},
+      {"residual_scale is 0", [](ModelSpec* s) { s->residual_scale = 0; }},
+      {"logit_scale is 0", [](ModelSpec* s) { s->logit_scale = 0; }},
+      {"logit_soft_cap is -2", [](ModelSpec* s) { s->logit_soft_cap = -2; }},
+      {"norm_offset is -1", [](ModelSpec* s) { s->norm_offset = -1; }},
+      {"number of layer kinds is 2; expected 3 to 3",
+       [](ModelSpec* s) { s->layer_kinds.resize(2); }},
+      {"experts is -1", [](ModelSpec* s) { s->experts.experts = -1; }},
+      {"experts per token is 3",
+       [](ModelSpec* s) {
+         s->experts = {.experts = 2, .per_token = 3, .ffn = 8};
+       }},
+      {"expert ffn is 0",
+       [](ModelSpec* s) {
+         s->experts = {.experts = 2, .per_token = 1, .ffn = 0};
+       }},
+      {"shared expert ffn is -1",
+       [](ModelSpec* s) {
+         s->experts = {
+             .experts = 2, .per_token = 1, .ffn = 8, .shared_ffn = -1};
+       }},
+      {"alibi_scale is 0",
+       [](ModelSpec* s) {
+         s->position = PositionKind::kAlibi;
+         s->alibi_scale = 0;
+       }},
+      {"position_offset is -1",
+       [](ModelSpec* s) {
+         s->position = PositionKind::kLearned;
+         s->position_offset = -1;
+       }},
+      {"max_context of learned positions",
+       [](ModelSpec* s) {
+         s->position = PositionKind::kLearned;
+         s->max_context = int64_t{1} << 30;
+       }},
+  };
+  for (const BadField& field : fields) {
+    EXPECT_THAT(
+        CheckChanged(field.change),
+        StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(field.words)));
+  }
+}
+
+TEST(CheckSpecTest, NamesTheRotaryValueThatBreaksARule) {
+  const BadField fields[] = {
+      {"rotary dims is 3; expected an even number",
+       [](ModelSpec* s) { s->rotary.dims = 3; }},
+      {"rotary dims is 18; expected 2 to 16",
+       [](ModelSpec* s) { s->rotary.dims = 18; }},
+      {"dynamic scaling expects more",
+       [](ModelSpec* s) {
+         s->rotary.dims = 2;
+         s->rotary.scaling = RotaryScaling::kDynamic;
+       }},
+      {"rotary base is 1; yarn",
+       [](ModelSpec* s) {
+         s->rotary.base = 1;
+         s->rotary.scaling = RotaryScaling::kYarn;
+       }},
+      {"rotary beta_fast is 0",
+       [](ModelSpec* s) {
+         s->rotary.beta_fast = 0;
+         s->rotary.scaling = RotaryScaling::kYarn;
+       }},
+      {"longrope factors is 0; expected 8 to 8",
+       [](ModelSpec* s) { s->rotary.scaling = RotaryScaling::kLongRope; }},
+      {"rotary longrope factor is 0",
+       [](ModelSpec* s) {
+         s->rotary.scaling = RotaryScaling::kLongRope;
+         s->rotary.short_factors.assign(8, 1.0);
+         s->rotary.long_factors.assign(8, 0.0);
+       }},
+      {"rotary attention_factor is 0",
+       [](ModelSpec* s) { s->rotary.attention_factor = 0; }},
+  };
+  for (const BadField& field : fields) {
+    EXPECT_THAT(
+        CheckChanged(field.change),
+        StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(field.words)));
+  }
+}
+
+TEST(CheckSpecTest, RotaryRulesAreForAnglesThatSomeLayerTakes) {
+  // An odd head is fine without rotary positions.
+  EXPECT_OK(CheckChanged([](ModelSpec* s) {
+    s->head_dim = 15;
+    s->position = PositionKind::kLearned;
+  }));
+  EXPECT_OK(CheckChanged([](ModelSpec* s) {
+    s->head_dim = 15;
+    s->position = PositionKind::kAlibi;
+  }));
+  EXPECT_OK(CheckChanged([](ModelSpec* s) { s->local_rotary.base = 0; }));
+  EXPECT_THAT(CheckChanged([](ModelSpec* s) {
+                s->layer_kinds.resize(3);
+                s->layer_kinds[1].rotary = LayerRotary::kLocal;
+                s->local_rotary.base = 0;
+              }),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("rotary base is 0")));
+}
+
+TEST(CheckSpecTest, RefusesChoicesThatDoNotGoTogether) {
+  EXPECT_THAT(CheckChanged([](ModelSpec* s) {
+                s->residual = ResidualOrder::kParallel;
+                s->norm_placement = NormPlacement::kOutput;
+              }),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("parallel attention")));
+  EXPECT_THAT(CheckChanged([](ModelSpec* s) {
+                s->residual_from_norm = true;
+                s->residual = ResidualOrder::kParallelShared;
+              }),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("residual from the norm")));
+  EXPECT_THAT(CheckChanged([](ModelSpec* s) {
+                s->residual_from_norm = true;
+                s->norm_placement = NormPlacement::kSum;
+              }),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("residual from the norm")));
+}
+
+TEST(ModelSpecTest, LayersDifferByTheirKinds) {
+  ModelSpec spec = Valid();
+  spec.window = 8;
+  spec.experts.experts = 2;
+  EXPECT_EQ(spec.layer_window(2), 8);
+  EXPECT_TRUE(spec.has_experts(2));
+  EXPECT_TRUE(spec.uses_rotary(LayerRotary::kGlobal));
+  EXPECT_FALSE(spec.uses_rotary(LayerRotary::kNone));
+  spec.layer_kinds.resize(3);
+  spec.layer_kinds[2] = {
+      .windowed = false, .rotary = LayerRotary::kNone, .routed = false};
+  EXPECT_EQ(spec.layer_window(2), 0);
+  EXPECT_EQ(spec.layer_window(1), 8);
+  EXPECT_FALSE(spec.has_experts(2));
+  EXPECT_TRUE(spec.uses_rotary(LayerRotary::kNone));
+  EXPECT_FALSE(spec.uses_rotary(LayerRotary::kLocal));
+  spec.position = PositionKind::kAlibi;
+  EXPECT_FALSE(spec.uses_rotary(LayerRotary::kGlobal));
 }
 
 TEST(CheckSpecTest, LargestValidSpecHasShapesThatDoNotOverflow) {

@@ -96,6 +96,153 @@ TEST(TensorTableTest, EveryLayerHasTheSameTensorsUnderItsNumber) {
             "model.layers.11.mlp.down_proj.weight");
 }
 
+TEST(TensorTableTest, FeedForwardWithoutAGateHasTwoMatrices) {
+  ModelSpec spec = SmallSpec();
+  spec.gated_ffn = false;
+  spec.ffn_bias = true;
+  const std::vector<std::string> rows = Rows(spec);
+  EXPECT_EQ(rows.size(), 11u + 2u);
+  EXPECT_THAT(rows,
+              Not(Contains("model.layers.0.mlp.gate_proj.weight [7, 4]")));
+  EXPECT_THAT(rows, Contains("model.layers.0.mlp.up_proj.bias [7]"));
+}
+
+TEST(TensorTableTest, LayerNormsHaveBiases) {
+  ModelSpec spec = SmallSpec();
+  spec.norm = NormKind::kLayer;
+  EXPECT_EQ(Rows(spec).size(), 12u);
+  spec.norm_bias = true;
+  EXPECT_EQ(Rows(spec).size(), 12u + 3u);
+  EXPECT_THAT(Rows(spec), Contains("model.layers.0.input_layernorm.bias [4]"));
+  EXPECT_THAT(Rows(spec), Contains("model.norm.bias [4]"));
+}
+
+// The norms' names by placement; all are vectors of the width.
+TEST(TensorTableTest, NormsFollowTheirPlacement) {
+  const auto norms = [](NormPlacement placement) {
+    ModelSpec spec = SmallSpec();
+    spec.norm_placement = placement;
+    std::vector<std::string> names;
+    for (const TensorSlot& slot : TensorTable(spec)) {
+      if (slot.shape.size() == 1) names.push_back(slot.name);
+    }
+    return names;
+  };
+  const std::string layer = "model.layers.0.";
+  EXPECT_THAT(norms(NormPlacement::kInput),
+              ElementsAre(layer + "input_layernorm.weight",
+                          layer + "post_attention_layernorm.weight",
+                          "model.norm.weight"));
+  EXPECT_EQ(norms(NormPlacement::kSum), norms(NormPlacement::kInput));
+  EXPECT_THAT(
+      norms(NormPlacement::kOutput),
+      ElementsAre(layer + "self_attn.output_norm.weight",
+                  layer + "mlp.output_norm.weight", "model.norm.weight"));
+  EXPECT_THAT(
+      norms(NormPlacement::kInputAndOutput),
+      ElementsAre(layer + "input_layernorm.weight",
+                  layer + "self_attn.output_norm.weight",
+                  layer + "post_attention_layernorm.weight",
+                  layer + "mlp.output_norm.weight", "model.norm.weight"));
+}
+
+TEST(TensorTableTest, ParallelSubLayersHaveTwoNormsOrOne) {
+  ModelSpec spec = SmallSpec();
+  spec.residual = ResidualOrder::kParallel;
+  EXPECT_EQ(Rows(spec).size(), 12u);
+  spec.residual = ResidualOrder::kParallelShared;
+  EXPECT_EQ(Rows(spec).size(), 11u);
+  EXPECT_THAT(
+      Rows(spec),
+      Not(Contains("model.layers.0.post_attention_layernorm.weight [4]")));
+  spec.final_norm = false;
+  EXPECT_THAT(Rows(spec), Not(Contains("model.norm.weight [4]")));
+}
+
+TEST(TensorTableTest, QueryAndKeyNormsAreOfOneHeadOrOfAll) {
+  ModelSpec spec = SmallSpec();
+  spec.qk_norm = QkNorm::kHead;
+  EXPECT_THAT(Rows(spec),
+              Contains("model.layers.0.self_attn.q_norm.weight [2]"));
+  EXPECT_THAT(Rows(spec),
+              Contains("model.layers.0.self_attn.k_norm.weight [2]"));
+  spec.qk_norm = QkNorm::kWhole;
+  EXPECT_THAT(Rows(spec),
+              Contains("model.layers.0.self_attn.q_norm.weight [6]"));
+  EXPECT_THAT(Rows(spec),
+              Contains("model.layers.0.self_attn.k_norm.weight [2]"));
+}
+
+TEST(TensorTableTest, LearnedPositionsHaveRowsBeforeTheFirst) {
+  ModelSpec spec = SmallSpec();
+  spec.position = PositionKind::kLearned;
+  spec.max_context = 9;
+  spec.position_offset = 2;
+  EXPECT_EQ(Rows(spec)[1], "model.embed_positions.weight [11, 4]");
+  EXPECT_EQ(TensorTable(spec)[1].role, TensorRole::kPositions);
+  EXPECT_FALSE(IsCompressible(TensorRole::kPositions));
+}
+
+TEST(TensorTableTest, NarrowEmbeddingsAreProjectedInAndOut) {
+  ModelSpec spec = SmallSpec();
+  spec.embedding_width = 2;
+  spec.embedding_norm = true;
+  spec.head_bias = true;
+  const std::vector<std::string> rows = Rows(spec);
+  EXPECT_EQ(rows[0], "model.embed_tokens.weight [10, 2]");
+  EXPECT_EQ(rows[1], "model.project_in.weight [4, 2]");
+  EXPECT_EQ(rows[2], "model.embed_norm.weight [4]");
+  EXPECT_EQ(rows[rows.size() - 3], "model.project_out.weight [2, 4]");
+  EXPECT_EQ(rows[rows.size() - 2], "lm_head.weight [10, 2]");
+  EXPECT_EQ(rows.back(), "lm_head.bias [10]");
+}
+
+TEST(TensorTableTest, RoutedLayersHaveARouterAndExperts) {
+  ModelSpec spec = SmallSpec();
+  spec.layers = 2;
+  spec.layer_kinds.resize(2);
+  spec.layer_kinds[0].routed = false;
+  spec.experts = {.experts = 2, .per_token = 1, .ffn = 3, .shared_ffn = 5};
+  const std::vector<std::string> rows = Rows(spec);
+  EXPECT_THAT(rows, Contains("model.layers.0.mlp.up_proj.weight [7, 4]"));
+  const std::vector<std::string> routed(rows.end() - 13, rows.end() - 2);
+  EXPECT_THAT(
+      routed,
+      ElementsAre("model.layers.1.mlp.router.weight [2, 4]",
+                  "model.layers.1.mlp.experts.0.gate_proj.weight [3, 4]",
+                  "model.layers.1.mlp.experts.0.up_proj.weight [3, 4]",
+                  "model.layers.1.mlp.experts.0.down_proj.weight [4, 3]",
+                  "model.layers.1.mlp.experts.1.gate_proj.weight [3, 4]",
+                  "model.layers.1.mlp.experts.1.up_proj.weight [3, 4]",
+                  "model.layers.1.mlp.experts.1.down_proj.weight [4, 3]",
+                  "model.layers.1.mlp.shared_expert.gate_proj.weight [5, 4]",
+                  "model.layers.1.mlp.shared_expert.up_proj.weight [5, 4]",
+                  "model.layers.1.mlp.shared_expert.down_proj.weight [4, 5]",
+                  "model.layers.1.mlp.shared_expert_gate.weight [1, 4]"));
+  EXPECT_EQ(ExpertName(3, "up_proj"), "mlp.experts.3.up_proj");
+  EXPECT_FALSE(IsCompressible(TensorRole::kRouter));
+}
+
+// GPT-2 small: 50257 * 768 + 1024 * 768 + 12 * (768 * 2304 + 2304 + 768 * 768 +
+// 768 + 2 * 768 * 3072 + 3072 + 768 + 4 * 768) + 2 * 768 = 124,439,808, as
+// published.
+TEST(CountParametersTest, Gpt2HasItsPublishedNumber) {
+  ModelSpec spec;
+  spec.vocab = 50257;
+  spec.width = 768;
+  spec.layers = 12;
+  spec.heads = spec.kv_heads = 12;
+  spec.head_dim = 64;
+  spec.ffn = 3072;
+  spec.max_context = 1024;
+  spec.norm = NormKind::kLayer;
+  spec.norm_bias = spec.qkv_bias = spec.output_bias = spec.ffn_bias = true;
+  spec.gated_ffn = false;
+  spec.position = PositionKind::kLearned;
+  spec.tied_head = true;
+  EXPECT_EQ(CountParameters(TensorTable(spec)), 124'439'808);
+}
+
 // TinyLlama 1.1B: embedding and head 2 * 32000 * 2048 = 131,072,000; a block
 // 2 * 2048 * 2048 (q, o) + 2 * 256 * 2048 (k, v) + 3 * 5632 * 2048 + 2 * 2048
 // = 44,044,288; 22 blocks, and 2,048 for the last norm: 1,100,048,384, as

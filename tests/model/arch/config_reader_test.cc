@@ -1,6 +1,7 @@
 #include "model/arch/config_reader.h"
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "gmock/gmock.h"
@@ -18,114 +19,19 @@ using ::testing::IsEmpty;
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 constexpr auto kUnimplemented = absl::StatusCode::kUnimplemented;
 
-absl::StatusOr<RotarySpec> Rotary(const std::string& config) {
-  return ParseRotary(*ParseJson(config), /*default_base=*/10000.0,
-                     /*max_context=*/2048);
-}
-
-TEST(ParseRotaryTest, ConfigWithoutRotaryKeysHasTheDefaults) {
-  ASSERT_OK_AND_ASSIGN(const RotarySpec rotary, Rotary("{}"));
-  EXPECT_EQ(rotary.base, 10000.0);
-  EXPECT_EQ(rotary.scaling, RotaryScaling::kNone);
-  EXPECT_EQ(rotary.factor, 1.0);
-}
-
-TEST(ParseRotaryTest, OlderStyleHasBaseAtTheTopAndNullScaling) {
-  ASSERT_OK_AND_ASSIGN(
-      const RotarySpec rotary,
-      Rotary(R"({"rope_theta": 500000, "rope_scaling": null})"));
-  EXPECT_EQ(rotary.base, 500000.0);
-  EXPECT_EQ(rotary.scaling, RotaryScaling::kNone);
-}
-
-TEST(ParseRotaryTest, OlderStyleCallsTheKindTypeOrRopeType) {
-  for (const std::string key : {"type", "rope_type"}) {
-    ASSERT_OK_AND_ASSIGN(const RotarySpec rotary,
-                         Rotary(R"({"rope_theta": 7.5, "rope_scaling": {")" +
-                                key + R"(": "linear", "factor": 4.0}})"));
-    EXPECT_EQ(rotary.scaling, RotaryScaling::kLinear) << key;
-    EXPECT_EQ(rotary.factor, 4.0);
-    EXPECT_EQ(rotary.base, 7.5);
-  }
-}
-
-TEST(ParseRotaryTest, RopeTypeWinsOverType) {
-  ASSERT_OK_AND_ASSIGN(
-      const RotarySpec rotary,
-      Rotary(R"({"rope_scaling": {"type": "yarn", "rope_type": "linear",
-                                  "factor": 2}})"));
-  EXPECT_EQ(rotary.scaling, RotaryScaling::kLinear);
-}
-
-TEST(ParseRotaryTest, Llama3ScalingHasFourNumbers) {
-  ASSERT_OK_AND_ASSIGN(const RotarySpec rotary,
-                       Rotary(R"({"rope_theta": 500000.0, "rope_scaling": {
-        "rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.5,
-        "high_freq_factor": 5.0, "original_max_position_embeddings": 8000}})"));
-  EXPECT_EQ(rotary.scaling, RotaryScaling::kLlama3);
-  EXPECT_EQ(rotary.factor, 32.0);
-  EXPECT_EQ(rotary.low_freq_factor, 1.5);
-  EXPECT_EQ(rotary.high_freq_factor, 5.0);
-  EXPECT_EQ(rotary.original_context, 8000);
-}
-
-TEST(ParseRotaryTest, Llama3FallsBackOnTheModelsContext) {
-  ASSERT_OK_AND_ASSIGN(
-      const RotarySpec rotary,
-      Rotary(R"({"rope_parameters": {"rope_type": "llama3", "factor": 8,
-                 "low_freq_factor": 1, "high_freq_factor": 4}})"));
-  EXPECT_EQ(rotary.original_context, 2048);
-}
-
-TEST(ParseRotaryTest, NewerStyleHoldsTheBaseToo) {
-  ASSERT_OK_AND_ASSIGN(
-      const RotarySpec rotary,
-      Rotary(R"({"rope_parameters": {"rope_type": "linear", "factor": 3,
-                                     "rope_theta": 1234.0}})"));
-  EXPECT_EQ(rotary.base, 1234.0);
-  EXPECT_EQ(rotary.scaling, RotaryScaling::kLinear);
-  EXPECT_EQ(rotary.factor, 3.0);
-}
-
-TEST(ParseRotaryTest, NewerStyleWinsOverTheOlder) {
-  ASSERT_OK_AND_ASSIGN(const RotarySpec rotary, Rotary(R"({"rope_theta": 1.0,
-                 "rope_scaling": {"type": "linear", "factor": 9},
-                 "rope_parameters": {"rope_type": "default",
-                                     "rope_theta": 2.0}})"));
-  EXPECT_EQ(rotary.base, 2.0);
-  EXPECT_EQ(rotary.scaling, RotaryScaling::kNone);
-}
-
-TEST(ParseRotaryTest, RefusesAnUnknownScalingAndListsTheKnown) {
-  EXPECT_THAT(
-      Rotary(R"({"rope_scaling": {"type": "yarn", "factor": 2}})"),
-      StatusIs(kUnimplemented,
-               AllOf(HasSubstr("rope_scaling"), HasSubstr("\"yarn\""),
-                     HasSubstr("\"default\", \"linear\" and \"llama3\""))));
-}
-
-TEST(ParseRotaryTest, NamesWhatIsMissingOrOfAWrongType) {
-  EXPECT_THAT(Rotary(R"({"rope_scaling": {"type": "linear"}})"),
-              StatusIs(kInvalid, HasSubstr("factor")));
-  EXPECT_THAT(Rotary(R"({"rope_scaling": {"type": "linear", "factor": "2"}})"),
-              StatusIs(kInvalid, HasSubstr("factor")));
-  EXPECT_THAT(Rotary(R"({"rope_scaling": {"type": "llama3", "factor": 8,
-                         "low_freq_factor": 1}})"),
-              StatusIs(kInvalid, HasSubstr("high_freq_factor")));
-  EXPECT_THAT(Rotary(R"({"rope_scaling": "linear"})"),
-              StatusIs(kInvalid, AllOf(HasSubstr("rope_scaling"),
-                                       HasSubstr("expected an object"))));
-  EXPECT_THAT(Rotary(R"({"rope_theta": "10000"})"),
-              StatusIs(kInvalid, HasSubstr("rope_theta")));
-}
-
 TEST(ParseActivationTest, KnowsEveryNameOfEachActivation) {
   EXPECT_EQ(*ParseActivation("silu"), ActivationKind::kSilu);
   EXPECT_EQ(*ParseActivation("swish"), ActivationKind::kSilu);
   EXPECT_EQ(*ParseActivation("gelu"), ActivationKind::kGelu);
-  EXPECT_EQ(*ParseActivation("gelu_new"), ActivationKind::kGeluTanh);
-  EXPECT_EQ(*ParseActivation("gelu_pytorch_tanh"), ActivationKind::kGeluTanh);
+  EXPECT_EQ(*ParseActivation("gelu_python"), ActivationKind::kGelu);
+  for (const std::string tanh : {"gelu_new", "gelu_fast", "gelu_accurate",
+                                 "gelu_pytorch_tanh", "gelu_python_tanh"}) {
+    EXPECT_EQ(*ParseActivation(tanh), ActivationKind::kGeluTanh) << tanh;
+  }
+  EXPECT_EQ(*ParseActivation("quick_gelu"), ActivationKind::kQuickGelu);
   EXPECT_EQ(*ParseActivation("relu"), ActivationKind::kRelu);
+  EXPECT_EQ(*ParseActivation("relu2"), ActivationKind::kReluSquared);
+  EXPECT_EQ(*ParseActivation("tanh"), ActivationKind::kTanh);
 }
 
 TEST(ParseActivationTest, RefusesAnUnknownOneAndListsTheKnown) {
@@ -157,11 +63,89 @@ TEST(ParseStopIdsTest, RefusesWhatIsNoTokenId) {
   }
 }
 
-TEST(WithOptionalModelPrefixTest, OffersTheNameWithAndWithoutThePrefix) {
-  EXPECT_THAT(WithOptionalModelPrefix("model.norm.weight"),
-              ElementsAre("model.norm.weight", "norm.weight"));
-  EXPECT_THAT(WithOptionalModelPrefix("lm_head.weight"),
-              ElementsAre("lm_head.weight"));
+TEST(ConfigReaderTest, GivesValuesAndFallbacksForAbsentOrNullKeys) {
+  const Json config = *ParseJson(R"({"a": 3, "b": 0.5, "c": true, "d": "x",
+                                     "n": null})");
+  ConfigReader reader(config);
+  EXPECT_EQ(reader.Int("a", 1), 3);
+  EXPECT_EQ(reader.Int("n", 1), 1);
+  EXPECT_EQ(reader.Double("b", 1.0), 0.5);
+  EXPECT_EQ(reader.Double("zz", 1.0), 1.0);
+  EXPECT_TRUE(reader.Bool("c", false));
+  EXPECT_EQ(reader.String("d", "y"), "x");
+  EXPECT_TRUE(reader.Has("n"));
+  EXPECT_FALSE(reader.HasValue("n"));
+  EXPECT_FALSE(reader.Has("zz"));
+  EXPECT_OK(reader.status());
+}
+
+TEST(ConfigReaderTest, FirstOfIsTheFirstWithAValueElseTheFirst) {
+  const Json config = *ParseJson(R"({"a": null, "b": 1, "c": 2})");
+  const ConfigReader reader(config);
+  ConfigReader copy = reader;
+  EXPECT_EQ(copy.FirstOf({"a", "b", "c"}), "b");
+  EXPECT_EQ(copy.FirstOf({"c", "b"}), "c");
+  EXPECT_EQ(copy.FirstOf({"x", "a"}), "x");
+}
+
+TEST(ConfigReaderTest, ListsHoldOneType) {
+  const Json config = *ParseJson(
+      R"({"s": ["a", "b"], "i": [1, 0], "mixed": ["a", 1], "no": 3,
+          "null": null})");
+  ConfigReader reader(config);
+  EXPECT_THAT(reader.Strings("s"), ElementsAre("a", "b"));
+  EXPECT_THAT(reader.Ints("i"), ElementsAre(1, 0));
+  EXPECT_THAT(reader.Strings("absent"), IsEmpty());
+  EXPECT_THAT(reader.Ints("null"), IsEmpty());
+  EXPECT_OK(reader.status());
+  for (const std::string key : {"mixed", "no"}) {
+    ConfigReader strings(config);
+    strings.Strings(key);
+    EXPECT_THAT(strings.status(),
+                StatusIs(kInvalid, AllOf(HasSubstr(key),
+                                         HasSubstr("a list of strings"))));
+    ConfigReader ints(config);
+    ints.Ints(key);
+    EXPECT_THAT(ints.status(), StatusIs(kInvalid, HasSubstr("of integers")));
+  }
+}
+
+TEST(ConfigReaderTest, TheFirstErrorStays) {
+  const Json config = *ParseJson(R"({"a": "x", "b": "y"})");
+  ConfigReader reader(config);
+  EXPECT_EQ(reader.Int("a", 7), 7);
+  EXPECT_EQ(reader.Int("b", 8), 8);
+  reader.Refuse(true, "everything");
+  reader.Fail(absl::InternalError("later"));
+  EXPECT_THAT(reader.status(), StatusIs(kInvalid, HasSubstr("\"a\"")));
+}
+
+TEST(ConfigReaderTest, RefusesByName) {
+  const Json config = *ParseJson("{}");
+  ConfigReader reader(config);
+  reader.Refuse(false, "nothing");
+  EXPECT_OK(reader.status());
+  reader.Refuse(true, "\"flag\": true");
+  EXPECT_THAT(
+      reader.status(),
+      StatusIs(kUnimplemented, HasSubstr("\"flag\": true is not supported")));
+}
+
+TEST(LayerKindsOfTest, SlidingLayersAreWindowed) {
+  ASSERT_OK_AND_ASSIGN(
+      const std::vector<LayerKind> kinds,
+      LayerKindsOf({"sliding_attention", "full_attention"}, 2));
+  ASSERT_EQ(kinds.size(), 2u);
+  EXPECT_TRUE(kinds[0].windowed);
+  EXPECT_FALSE(kinds[1].windowed);
+}
+
+TEST(LayerKindsOfTest, RefusesAnotherNumberAndAnotherType) {
+  EXPECT_THAT(LayerKindsOf({"full_attention"}, 2),
+              StatusIs(kInvalid, AllOf(HasSubstr("1 entries"),
+                                       HasSubstr("each of 2 layers"))));
+  EXPECT_THAT(LayerKindsOf({"linear_attention"}, 1),
+              StatusIs(kUnimplemented, HasSubstr("\"linear_attention\"")));
 }
 
 }  // namespace

@@ -1,25 +1,24 @@
-#include "model/arch/llama.h"
-
+// Llama and Mistral.
 #include <string>
 
 #include "absl/status/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "model/arch/families.h"
 #include "tests/util/status_matchers.h"
 
 namespace ounce {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 
 absl::StatusOr<ModelSpec> Llama(const std::string& config) {
-  return ParseLlamaConfig(*ParseJson(config));
+  return kLlama.parse_config(*ParseJson(config));
 }
 absl::StatusOr<ModelSpec> Mistral(const std::string& config) {
-  return ParseMistralConfig(*ParseJson(config));
+  return kMistral.parse_config(*ParseJson(config));
 }
 
 // The defaults of LlamaConfig in transformers 5.12.
@@ -137,29 +136,6 @@ TEST(ParseLlamaConfigTest, NamesAKeyOfAWrongType) {
               StatusIs(kInvalid, HasSubstr("hidden_act")));
   EXPECT_THAT(Mistral(R"({"sliding_window": "4096"})"),
               StatusIs(kInvalid, HasSubstr("sliding_window")));
-}
-
-TEST(LlamaSourceNamesTest, HeadHasOneNameAndTheBodyTwo) {
-  EXPECT_THAT(LlamaSourceNames("model.layers.7.mlp.up_proj.weight"),
-              ElementsAre("model.layers.7.mlp.up_proj.weight",
-                          "layers.7.mlp.up_proj.weight"));
-  EXPECT_THAT(LlamaSourceNames("lm_head.weight"),
-              ElementsAre("lm_head.weight"));
-}
-
-TEST(IsHarmlessInLlamaTest, MasksRotaryTablesAndATiedHeadAreHarmless) {
-  for (const std::string name :
-       {"model.layers.0.self_attn.rotary_emb.inv_freq", "rotary_emb.inv_freq",
-        "model.rotary_emb.cos_cached", "model.rotary_emb.sin_cached",
-        "layers.3.attn.bias", "layers.3.attn.masked_bias",
-        "model.embeddings.position_ids", "lm_head.weight"}) {
-    EXPECT_TRUE(IsHarmlessInLlama(name)) << name;
-  }
-  for (const std::string name :
-       {"model.layers.0.self_attn.q_proj.bias", "lm_head.bias",
-        "model.layers.32.mlp.up_proj.weight", "score.weight"}) {
-    EXPECT_FALSE(IsHarmlessInLlama(name)) << name;
-  }
 }
 
 }  // namespace
