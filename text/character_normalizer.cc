@@ -51,6 +51,10 @@ class LowercaseNormalizer : public Normalizer {
 
 class StripAccentsNormalizer : public Normalizer {
  public:
+  bool DropsStart(absl::string_view text) const override {
+    return !text.empty() && IsCombiningMark(DecodeUtf8(text, 0).value);
+  }
+  bool MayDropStart() const override { return true; }
   absl::StatusOr<std::string> Normalize(absl::string_view text) const override {
     return MapCharacters(
         text, [](char32_t c) { return IsCombiningMark(c) ? kDropped : c; });
@@ -88,6 +92,10 @@ char32_t NmtOf(char32_t c) {
 
 class NmtNormalizer : public Normalizer {
  public:
+  bool DropsStart(absl::string_view text) const override {
+    return !text.empty() && NmtOf(DecodeUtf8(text, 0).value) == kDropped;
+  }
+  bool MayDropStart() const override { return true; }
   absl::StatusOr<std::string> Normalize(absl::string_view text) const override {
     return MapCharacters(text, &NmtOf);
   }
@@ -156,6 +164,16 @@ class BertNormalizer : public Normalizer {
     }
     return settings_.lowercases ? LowercaseNormalizer::Lowercase(out) : out;
   }
+  bool DropsStart(absl::string_view text) const override {
+    if (text.empty()) return false;
+    const Utf8Char first = DecodeUtf8(text, 0);
+    if (settings_.cleans_text && IsCleanedControl(first.value)) return true;
+    if (!settings_.strips_accents) return false;
+    const std::string decomposed =
+        NormalizeUnicode(text.substr(0, first.num_bytes), NormalForm::kNfd);
+    return IsNonspacingMark(DecodeUtf8(decomposed, 0).value);
+  }
+  bool MayDropStart() const override { return true; }
 
  private:
   const BertSettings settings_;

@@ -1,5 +1,6 @@
 #include "text/normalizer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -40,6 +41,13 @@ class ReplaceNormalizer : public Normalizer {
   absl::StatusOr<std::string> Normalize(absl::string_view text) const override {
     return pattern_.Replace(text, content_);
   }
+  bool DropsStart(absl::string_view text) const override {
+    std::vector<Segment> segments;
+    return content_.empty() && pattern_.Cut(text, &segments).ok() &&
+           !segments.empty() && segments.front().is_match &&
+           segments.front().range.end > 0;
+  }
+  bool MayDropStart() const override { return content_.empty(); }
 
  private:
   const Pattern pattern_;
@@ -62,6 +70,10 @@ class StripNormalizer : public Normalizer {
     }
     return std::string(text);
   }
+  bool DropsStart(absl::string_view text) const override {
+    return left_ && !text.empty() && IsWhitespace(DecodeUtf8(text, 0).value);
+  }
+  bool MayDropStart() const override { return left_; }
 
  private:
   const bool left_;
@@ -78,6 +90,20 @@ class NormalizerSequence : public Normalizer {
       OUNCE_ASSIGN_OR_RETURN(out, part->Normalize(out));
     }
     return out;
+  }
+  bool DropsStart(absl::string_view text) const override {
+    std::string out(text);
+    for (const auto& part : parts_) {
+      if (part->DropsStart(out)) return true;
+      auto next = part->Normalize(out);
+      if (!next.ok()) return false;
+      out = *std::move(next);
+    }
+    return false;
+  }
+  bool MayDropStart() const override {
+    return std::any_of(parts_.begin(), parts_.end(),
+                       [](const auto& part) { return part->MayDropStart(); });
   }
 
  private:

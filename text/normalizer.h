@@ -22,6 +22,11 @@ class Normalizer {
   // kInvalidArgument: a regular expression gave up.
   virtual absl::StatusOr<std::string> Normalize(
       absl::string_view text) const = 0;
+  // Whether nothing in the result stems from the first character of `text`.
+  // Metaspace's scheme "first" asks whether a piece starts the text.
+  virtual bool DropsStart(absl::string_view) const { return false; }
+  // False: DropsStart() is false for every text.
+  virtual bool MayDropStart() const { return false; }
 };
 
 using NormalizerOr = absl::StatusOr<std::unique_ptr<Normalizer>>;

@@ -134,13 +134,16 @@ absl::Status Pipeline::Cut(TextPieces* pieces) const {
 
 absl::Status Pipeline::Normalize(TextPieces* pieces) const {
   if (parts_.normalizer == nullptr) return absl::OkStatus();
-  return pieces->Rewrite([&](const TextPiece& piece,
-                             std::vector<TextPiece>* out) -> absl::Status {
-    OUNCE_ASSIGN_OR_RETURN(std::string text,
-                           parts_.normalizer->Normalize(piece.text));
-    out->push_back({pieces->Own(std::move(text)), kNoToken, piece.is_first});
-    return absl::OkStatus();
-  });
+  return pieces->Rewrite(
+      [&](const TextPiece& piece, std::vector<TextPiece>* out) -> absl::Status {
+        OUNCE_ASSIGN_OR_RETURN(std::string text,
+                               parts_.normalizer->Normalize(piece.text));
+        const bool is_first =
+            piece.is_first && !(parts_.normalizer->MayDropStart() &&
+                                parts_.normalizer->DropsStart(piece.text));
+        out->push_back({pieces->Own(std::move(text)), kNoToken, is_first});
+        return absl::OkStatus();
+      });
 }
 
 absl::StatusOr<std::vector<int32_t>> Pipeline::EncodePieces(

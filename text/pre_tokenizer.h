@@ -30,8 +30,9 @@ using PreTokenizerOr = absl::StatusOr<std::unique_ptr<PreTokenizer>>;
 PreTokenizerOr ParseByteLevelPreTokenizer(const Json& config);
 // Metaspace {"replacement", "prepend_scheme", "split"}: spaces become a visible
 // character that starts each word.  The scheme "first" asks whether a piece
-// starts the text as it was given; characters that a normalizer took away or
-// put there count as the text's.
+// starts the text as it was given, which it does not when a normalizer took the
+// text's first character away.  (The reference also counts a second piece as
+// first where a normalizer put text before it and the two were then cut apart.)
 PreTokenizerOr ParseMetaspacePreTokenizer(const Json& config);
 // Split {"pattern", "behavior", "invert"}.
 PreTokenizerOr ParseSplit(const Json& config);
