@@ -281,6 +281,37 @@ TEST_F(CommandLineTest, TokenizeReadsAndWritesJsonLines) {
   EXPECT_THAT(bad.err, HasSubstr("line 1"));
 }
 
+TEST_F(CommandLineTest, AnArtifactKeepsATokenizerThatIsNoTokenizerJson) {
+  const std::string copy = CopyOfTiny();
+  std::filesystem::copy(OUNCE_SOURCE_DIR
+                        "/tests/golden/tokenizers/llama2-sp-bpe/spiece.model",
+                        copy + "/tokenizer.model");
+  const std::string artifact = temp_.Path("sp.oz");
+  const ProgramResult compress = RunOunce({"compress", copy, "-o", artifact});
+  EXPECT_EQ(compress.exit_code, 0) << compress.err;
+  for (const std::string& model : {copy, artifact}) {
+    const ProgramResult run =
+        RunOunce({"tokenize", model}, "\"hello world\"\n");
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    // From that tokenizer's golden.json.
+    EXPECT_THAT(run.out,
+                HasSubstr("\"ids\":[1,1300,612,350,314,271,1309,1313]"));
+  }
+}
+
+TEST_F(CommandLineTest, NamesATokenizerFileThatItCannotUse) {
+  const std::string copy = CopyOfTiny();
+  WriteWholeFile(copy + "/tekken.json", "{}");
+  const ProgramResult tokenize = RunOunce({"tokenize", copy}, "\"a\"\n");
+  EXPECT_EQ(tokenize.exit_code, 1);
+  EXPECT_THAT(tokenize.err, HasSubstr("the tokenizer file tekken.json is not "
+                                      "supported; supported are"));
+  const ProgramResult compress =
+      RunOunce({"compress", copy, "-o", temp_.Path("t.oz")});
+  EXPECT_EQ(compress.exit_code, 0);
+  EXPECT_THAT(compress.err, HasSubstr("tekken.json is not supported"));
+}
+
 TEST_F(CommandLineTest, TokenizeTakesPairs) {
   const std::string tokenizer =
       OUNCE_SOURCE_DIR "/tests/golden/tokenizers/bert-wordpiece";
