@@ -225,7 +225,6 @@ bool CrossesMark(const Merge& merge) {
 
 struct ParsedMerges {
   MergeRules rules;
-  int32_t last_merged = 0;
   bool any_crosses_mark = false;
 };
 
@@ -259,14 +258,14 @@ std::optional<int32_t> FindMerged(const Merge& merge, size_t prefix_size,
 }
 
 void FindTokens(absl::Span<const Merge> merges, size_t prefix_size,
-                const Vocabulary& vocabulary, int32_t* previous,
-                MergeTokens* tokens) {
+                const Vocabulary& vocabulary, MergeTokens* tokens) {
+  int32_t previous = 0;
   for (size_t i = 0; i < merges.size(); ++i) {
     tokens->texts[2 * i] = merges[i].left;
     tokens->texts[2 * i + 1] = merges[i].right;
     tokens->merged[i] =
-        FindMerged(merges[i], prefix_size, vocabulary, *previous);
-    *previous = tokens->merged[i].value_or(*previous);
+        FindMerged(merges[i], prefix_size, vocabulary, previous);
+    previous = tokens->merged[i].value_or(previous);
   }
   vocabulary.FindAll(absl::MakeSpan(tokens->texts).first(2 * merges.size()),
                      absl::MakeSpan(tokens->ids));
@@ -294,23 +293,43 @@ absl::Status CheckMerge(const Merge& merge, absl::string_view prefix,
   return absl::OkStatus();
 }
 
+// Looks up the tokens of as many merges of `list`, from `first` on, as `ids`
+// has places.
+absl::Status FindIds(const MergeList& list, size_t first,
+                     absl::string_view prefix, const Vocabulary& vocabulary,
+                     absl::Span<MergeIds> ids) {
+  const auto merges =
+      absl::MakeConstSpan(list.merges).subspan(first, ids.size());
+  MergeTokens tokens;
+  FindTokens(merges, prefix.size(), vocabulary, &tokens);
+  for (size_t i = 0; i < merges.size(); ++i) {
+    OUNCE_RETURN_IF_ERROR(CheckMerge(merges[i], prefix, tokens, i, first + i));
+    ids[i] = {*tokens.ids[2 * i], *tokens.ids[2 * i + 1], *tokens.merged[i],
+              static_cast<int32_t>(first + i)};
+  }
+  return absl::OkStatus();
+}
+
 // Adds at most kMergeBatch merges of `list`, those from `first` on.
 absl::Status AddMerges(const MergeList& list, size_t first,
                        absl::string_view prefix, const Vocabulary& vocabulary,
                        ParsedMerges* out) {
   const auto merges =
       absl::MakeConstSpan(list.merges).subspan(first, kMergeBatch);
-  MergeTokens tokens;
-  FindTokens(merges, prefix.size(), vocabulary, &out->last_merged, &tokens);
-  for (size_t i = 0; i < merges.size(); ++i) {
-    OUNCE_RETURN_IF_ERROR(CheckMerge(merges[i], prefix, tokens, i, first + i));
-    out->rules.Prefetch(*tokens.ids[2 * i], *tokens.ids[2 * i + 1]);
+  std::array<MergeIds, kMergeBatch> found;
+  absl::Span<const MergeIds> ids = absl::MakeConstSpan(list.ids);
+  if (ids.empty()) {
+    OUNCE_RETURN_IF_ERROR(FindIds(list, first, prefix, vocabulary,
+                                  absl::MakeSpan(found).first(merges.size())));
+    ids = absl::MakeConstSpan(found).first(merges.size());
+  } else {
+    ids = ids.subspan(first, merges.size());
+  }
+  for (const MergeIds& merge : ids) {
+    out->rules.Prefetch(merge.left, merge.right);
   }
   for (size_t i = 0; i < merges.size(); ++i) {
-    const int32_t rank = list.ranks.empty() ? static_cast<int32_t>(first + i)
-                                            : list.ranks[first + i];
-    out->rules.Add(*tokens.ids[2 * i], *tokens.ids[2 * i + 1],
-                   {rank, *tokens.merged[i]});
+    out->rules.Add(ids[i].left, ids[i].right, {ids[i].rank, ids[i].merged});
     out->any_crosses_mark |= CrossesMark(merges[i]);
   }
   return absl::OkStatus();

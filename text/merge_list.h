@@ -17,11 +17,19 @@ struct Merge {
   absl::string_view right;
 };
 
+// The ids of a merge's tokens, which are the vocabulary's.
+struct MergeIds {
+  int32_t left = 0;
+  int32_t right = 0;
+  int32_t merged = 0;
+  int32_t rank = 0;  // Lower ones first; of equal ones the leftmost.
+};
+
 struct MergeList {
   std::vector<Merge> merges;  // Views of the text, as JsonReader gives them.
-  // By merge, lower ones first; equal ones where the leftmost is to come first.
-  // Empty: their places in the list.
-  std::vector<int32_t> ranks;
+  // By merge, where its tokens are known; empty: they are to be looked up, and
+  // the ranks are the places in the list.
+  std::vector<MergeIds> ids;
   // kInvalidArgument: what stands behind the last of `merges` is no pair.
   absl::Status status;
 };

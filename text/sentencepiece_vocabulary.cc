@@ -217,10 +217,12 @@ class MergeFinder {
   MergeFinder(const Vocabulary& vocabulary, MergeList* list)
       : vocabulary_(vocabulary), list_(list) {}
 
-  void AddCut(absl::string_view left, absl::string_view right, int32_t rank) {
+  // The cut of piece `merged`.
+  void AddCut(absl::string_view left, absl::string_view right, int32_t merged,
+              int32_t rank) {
     texts_[2 * size_] = left;
     texts_[2 * size_ + 1] = right;
-    ranks_[size_] = rank;
+    cuts_[size_] = {0, 0, merged, rank};
     if (++size_ == kBatch) Flush();
   }
   void Flush() {
@@ -229,7 +231,8 @@ class MergeFinder {
     for (size_t i = 0; i < size_; ++i) {
       if (!ids_[2 * i].has_value() || !ids_[2 * i + 1].has_value()) continue;
       list_->merges.push_back({texts_[2 * i], texts_[2 * i + 1]});
-      list_->ranks.push_back(ranks_[i]);
+      list_->ids.push_back(
+          {*ids_[2 * i], *ids_[2 * i + 1], cuts_[i].merged, cuts_[i].rank});
     }
     size_ = 0;
   }
@@ -241,7 +244,7 @@ class MergeFinder {
   MergeList* const list_;
   std::array<absl::string_view, 2 * kBatch> texts_;
   std::array<std::optional<int32_t>, 2 * kBatch> ids_;
-  std::array<int32_t, kBatch> ranks_;
+  std::array<MergeIds, kBatch> cuts_;  // But for the parts' ids.
   size_t size_ = 0;
 };
 
@@ -258,14 +261,15 @@ MergeList MakeMerges(const std::vector<Piece>& pieces,
   const std::vector<int32_t> ranks = RanksOf(pieces);
   MergeList list;
   list.merges.reserve(2 * pieces.size());
-  list.ranks.reserve(2 * pieces.size());
+  list.ids.reserve(2 * pieces.size());
   MergeFinder finder(vocabulary, &list);
   for (size_t i = 0; i < pieces.size(); ++i) {
     if (!IsMergeable(pieces[i])) continue;
     const absl::string_view text = pieces[i].text;
     for (size_t at = DecodeUtf8(text, 0).num_bytes; at < text.size();
          at += DecodeUtf8(text, at).num_bytes) {
-      finder.AddCut(text.substr(0, at), text.substr(at), ranks[i]);
+      finder.AddCut(text.substr(0, at), text.substr(at),
+                    static_cast<int32_t>(i), ranks[i]);
     }
   }
   finder.Flush();

@@ -34,8 +34,9 @@ absl::StatusOr<SentencePieceVocabulary> LayOutVocabulary(
     const SentencePieceModel& model, const SentencePieceFamily& family,
     const TokenizerSettings& settings);
 
-// The merges of a BPE model: every way to cut one of `pieces` into two tokens
-// of `vocabulary`, those of pieces with one score at one rank.
+// The merges of a BPE model: every way to cut one of `pieces` into two of them,
+// those of pieces with one score at one rank.  `vocabulary` has the pieces by
+// their places.
 MergeList MakeMerges(const std::vector<SentencePieceModel::Piece>& pieces,
                      const Vocabulary& vocabulary);
 

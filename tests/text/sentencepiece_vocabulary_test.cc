@@ -155,7 +155,13 @@ TEST(MakeMergesTest, CutsEveryPieceWhereBothPartsAreTokens) {
   EXPECT_THAT(merges,
               ElementsAre("a b", "a b\xC3\xA9", "ab \xC3\xA9", "b \xC3\xA9"));
   // -1 is the best score, -2 the next, which two pieces share.
-  EXPECT_THAT(list.ranks, ElementsAre(0, 1, 1, 1));
+  std::vector<std::vector<int32_t>> ids;
+  for (const MergeIds& merge : list.ids) {
+    ids.push_back({merge.left, merge.right, merge.merged, merge.rank});
+  }
+  using Ids = std::vector<int32_t>;
+  EXPECT_THAT(ids, ElementsAre(Ids{0, 1, 3, 0}, Ids{0, 5, 4, 1},
+                               Ids{3, 2, 4, 1}, Ids{1, 2, 5, 1}));
 }
 
 }  // namespace
