@@ -1,5 +1,6 @@
 #include "formats/huggingface/checkpoint.h"
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -109,6 +110,28 @@ TEST_F(CheckpointTest, ListsEveryFileItReadSorted) {
   EXPECT_EQ(*model.tokenizer.Find("tokenizer.json"), "T");
   EXPECT_EQ(*model.tokenizer.Find("tokenizer_config.json"), "C");
   EXPECT_EQ(*model.tokenizer.Find("chat_template.jinja"), "J");
+}
+
+TEST_F(CheckpointTest, KeepsEveryFileThatChatTemplatesComeFrom) {
+  std::filesystem::create_directory(folder_.Path("additional_chat_templates"));
+  for (const char* name :
+       {"tokenizer.json", "special_tokens_map.json", "chat_template.json",
+        "additional_chat_templates/b.jinja",
+        "additional_chat_templates/a.jinja",
+        "additional_chat_templates/note.txt"}) {
+    folder_.Write(name, name);
+  }
+  ASSERT_OK_AND_ASSIGN(const TokenizerAsset tokenizer,
+                       OpenCheckpointTokenizer(folder_.path()));
+  std::vector<std::string> names;
+  for (const TokenizerAsset::File& file : tokenizer.files) {
+    EXPECT_EQ(file.bytes, file.name);
+    names.push_back(file.name);
+  }
+  EXPECT_THAT(names, ElementsAre("tokenizer.json", "special_tokens_map.json",
+                                 "chat_template.json",
+                                 "additional_chat_templates/a.jinja",
+                                 "additional_chat_templates/b.jinja"));
 }
 
 TEST_F(CheckpointTest, ReadsTheTokenizerWithoutConfigOrWeights) {
