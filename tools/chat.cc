@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/annotate.h"
 #include "core/mapped_file.h"
 #include "core/status_macros.h"
@@ -73,9 +74,15 @@ absl::StatusOr<ChatTemplate> ChooseTemplate(const TokenizerAsset& asset,
                          ChatTemplate::Names(asset));
   const bool named =
       std::find(names.begin(), names.end(), chosen) != names.end();
-  std::error_code error;
-  if (chosen.empty() || named || !std::filesystem::exists(chosen, error)) {
+  if (chosen.empty() || named) {
     return ChatTemplate::Create(asset, chosen, with_tools);
+  }
+  std::error_code error;
+  if (!std::filesystem::exists(chosen, error)) {
+    return absl::NotFoundError(
+        absl::StrCat("--chat-template ", chosen,
+                     " is no file and none of the model's chat templates",
+                     names.empty() ? "" : ": ", absl::StrJoin(names, ", ")));
   }
   OUNCE_ASSIGN_OR_RETURN(const std::string source,
                          ReadSmallFile(chosen, kMaxFileBytes));
@@ -97,12 +104,13 @@ Json Message(absl::string_view role, absl::string_view text) {
 }  // namespace
 
 absl::StatusOr<Conversation> Conversation::Create(
-    const TokenizerAsset& asset, const Tokenizer& tokenizer,
-    const ChatArguments& arguments) {
+    const TokenizerAsset& asset, absl::string_view model,
+    const Tokenizer& tokenizer, const ChatArguments& arguments) {
   OUNCE_ASSIGN_OR_RETURN(ChatFile file, ReadChatFile(arguments.file));
-  OUNCE_ASSIGN_OR_RETURN(
-      ChatTemplate chosen,
-      ChooseTemplate(asset, arguments.chat_template, !file.tools.is_null()));
+  OUNCE_ASSIGN_OR_RETURN(ChatTemplate chosen,
+                         Annotate(ChooseTemplate(asset, arguments.chat_template,
+                                                 !file.tools.is_null()),
+                                  model));
   Conversation conversation(std::move(chosen), tokenizer);
   conversation.options_.tools = std::move(file.tools);
   conversation.options_.documents = std::move(file.documents);

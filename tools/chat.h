@@ -35,12 +35,13 @@ struct ChatArguments {
 // A conversation as it grows.
 class Conversation {
  public:
-  // Reads the file and chooses the template.  `tokenizer` and `arguments` must
-  // outlive it.  A usage error: a variable that is no NAME=VALUE.  Other errors
-  // as ChatTemplate::Create(), and kInvalidArgument naming the file: it is
-  // neither a list of messages nor an object with `messages` and perhaps
-  // `tools` and `documents`.
+  // Reads the file and chooses the template.  `tokenizer` must outlive it.  A
+  // usage error: a variable that is no NAME=VALUE.  kInvalidArgument naming the
+  // file: it is neither a list of messages nor an object with `messages` and
+  // perhaps `tools` and `documents`.  Errors of ChatTemplate::Create() begin
+  // with `model`, the path of the asset.
   static absl::StatusOr<Conversation> Create(const TokenizerAsset& asset,
+                                             absl::string_view model,
                                              const Tokenizer& tokenizer,
                                              const ChatArguments& arguments);
 

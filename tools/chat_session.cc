@@ -67,8 +67,8 @@ absl::Status ConverseOnTerminal(ChatSession* session,
                                 const CommonOptions& common) {
   const InterruptGuard guard;
   Remark(common,
-         "Say something.  /reset starts anew, /exit or Ctrl-D leaves, Ctrl-C "
-         "ends an answer.");
+         "Say something.  Ctrl-C ends an answer, /reset starts anew, /exit or "
+         "Ctrl-D leaves.");
   while (const std::optional<std::string> line = ReadLine(true)) {
     if (*line == "/exit") break;
     if (line->empty()) continue;

@@ -156,8 +156,7 @@ absl::StatusOr<Conversation> StartConversation(const RunArguments& arguments,
                                                const Tokenizer& tokenizer) {
   OUNCE_ASSIGN_OR_RETURN(
       Conversation conversation,
-      Annotate(Conversation::Create(asset, tokenizer, arguments.chat),
-               arguments.model));
+      Conversation::Create(asset, arguments.model, tokenizer, arguments.chat));
   if (!arguments.prompt.empty()) conversation.AddUser(ReadPrompt(arguments));
   return conversation;
 }

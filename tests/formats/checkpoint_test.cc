@@ -1,5 +1,6 @@
 #include "formats/huggingface/checkpoint.h"
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -118,6 +119,28 @@ TEST_F(CheckpointTest, ListsAConfigOnceThatIsTheTokenizersToo) {
   EXPECT_THAT(model.files,
               ElementsAre("config.json", "model.safetensors", "vocab.txt"));
   EXPECT_EQ(model.tokenizer.kind, TokenizerKind::kWordPieceFiles);
+}
+
+TEST_F(CheckpointTest, KeepsEveryFileThatChatTemplatesComeFrom) {
+  std::filesystem::create_directory(folder_.Path("additional_chat_templates"));
+  for (const char* name :
+       {"tokenizer.json", "special_tokens_map.json", "chat_template.json",
+        "additional_chat_templates/b.jinja",
+        "additional_chat_templates/a.jinja",
+        "additional_chat_templates/note.txt"}) {
+    folder_.Write(name, name);
+  }
+  ASSERT_OK_AND_ASSIGN(const TokenizerAsset tokenizer,
+                       OpenCheckpointTokenizer(folder_.path()));
+  std::vector<std::string> names;
+  for (const TokenizerAsset::File& file : tokenizer.files) {
+    EXPECT_EQ(file.bytes, file.name);
+    names.push_back(file.name);
+  }
+  EXPECT_THAT(names, ElementsAre("tokenizer.json", "special_tokens_map.json",
+                                 "chat_template.json",
+                                 "additional_chat_templates/a.jinja",
+                                 "additional_chat_templates/b.jinja"));
 }
 
 TEST_F(CheckpointTest, SaysWhatAFolderWithoutConfigShouldHold) {

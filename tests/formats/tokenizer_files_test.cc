@@ -39,7 +39,8 @@ TEST_F(TokenizerFilesTest, TokenizerJsonWinsAndTakesNoOtherVocabulary) {
        "tokenizer.model", "tokenizer_config.json", "vocab.json", "vocab.txt"});
   EXPECT_EQ(asset.kind, TokenizerKind::kTokenizerJson);
   EXPECT_THAT(NamesOf(asset),
-              ElementsAre("tokenizer.json", "tokenizer_config.json"));
+              ElementsAre("tokenizer.json", "tokenizer_config.json",
+                          "special_tokens_map.json"));
   EXPECT_EQ(*asset.Find("tokenizer.json"), "tokenizer.json");
 }
 
@@ -57,8 +58,8 @@ TEST_F(TokenizerFilesTest, TakesASentencePieceModelWithWhatSaysHowItIsUsed) {
   EXPECT_EQ(asset.kind, TokenizerKind::kSentencePiece);
   EXPECT_THAT(NamesOf(asset),
               ElementsAre("spiece.model", "tokenizer_config.json",
-                          "chat_template.jinja", "added_tokens.json",
-                          "config.json", "special_tokens_map.json"));
+                          "special_tokens_map.json", "chat_template.jinja",
+                          "added_tokens.json", "config.json"));
 }
 
 TEST_F(TokenizerFilesTest, KnowsEveryNameOfASentencePieceModel) {

@@ -123,6 +123,36 @@ TEST_F(GenerateTest, CallerCanEndIt) {
   EXPECT_EQ(calls, 2);
 }
 
+TEST_F(GenerateTest, StopsAtTheCallersOwnStopIdsToo) {
+  const std::vector<int32_t> ids = Expected({}, 3);
+  ASSERT_NE(ids[2], ids[0]);
+  ASSERT_NE(ids[2], ids[1]);
+  const TinyModel model(TinySpec());
+  GenerateOptions options;
+  options.stop_ids = {ids[2]};
+  ASSERT_OK_AND_ASSIGN(const GenerateResult result, Run(model, 64, options));
+  EXPECT_EQ(result.reason, StopReason::kStopId);
+  EXPECT_EQ(ids_, std::vector<int32_t>(ids.begin(), ids.begin() + 2));
+}
+
+TEST_F(GenerateTest, APrefixThatWasRunBeforeCountsAsSeen) {
+  GenerateOptions options;
+  options.sampler.repetition_penalty = 1.8;
+  options.max_tokens = 6;
+  const TinyModel model(TinySpec());
+  Executor executor(model.weights(), &context_, 64);
+  Matrix hidden;
+  const absl::Span<const int32_t> prompt = kPrompt;
+  ASSERT_OK(executor.Forward(prompt.subspan(0, 2), &hidden));
+  options.history = prompt.subspan(0, 2);
+  std::vector<int32_t> ids;
+  ASSERT_OK(Generate(&executor, prompt.subspan(2), options, [&](int32_t id) {
+              ids.push_back(id);
+              return true;
+            }).status());
+  EXPECT_EQ(ids, Expected(options.sampler, 6));
+}
+
 TEST_F(GenerateTest, NoTokensAskedForAreNoTokens) {
   const TinyModel model(TinySpec());
   GenerateOptions options;

@@ -105,6 +105,37 @@ TEST(UnicodeTest, LongRunsOfMarksTakeNoQuadraticTime) {
   EXPECT_EQ(sorted.substr(0, 5), "a\u0323\u0323");
 }
 
+TEST(UnicodeTest, UpperAndTitleCaseAreSingleCharactersOrRefused) {
+  const auto upper = [](char32_t value, bool title) {
+    std::string out;
+    return AppendUppercase(value, title, &out) ? out : "refused";
+  };
+  EXPECT_EQ(upper(U'\u00E9', false), "\u00C9");
+  EXPECT_EQ(upper(U'\u01C6', false), "\u01C4");  // The digraph DZ with caron.
+  EXPECT_EQ(upper(U'\u01C6', true), "\u01C5");
+  EXPECT_EQ(upper(U'\u00DF', false), "refused");  // SS
+  EXPECT_EQ(upper(U'\uFB01', false), "refused");  // FI
+}
+
+TEST(UnicodeTest, PrintableIsWhatPythonPrintsUnescaped) {
+  for (const char32_t c : {U' ', U'a', U'\u00E9', U'\u6F22', U'\U0001F600'}) {
+    EXPECT_TRUE(IsPrintable(c)) << static_cast<uint32_t>(c);
+  }
+  for (const char32_t c : {U'\n', U'\x7F', U'\u00A0', U'\u200B', U'\u2028',
+                           U'\u3000', U'\uE000', U'\uFFFF'}) {
+    EXPECT_FALSE(IsPrintable(c)) << static_cast<uint32_t>(c);
+  }
+}
+
+TEST(UnicodeTest, CasedAreLettersWithCaseAndTheOtherLowercase) {
+  for (const char32_t c : {U'a', U'Z', U'\u00E9', U'\u01C5', U'\u00AA'}) {
+    EXPECT_TRUE(IsCased(c)) << static_cast<uint32_t>(c);
+  }
+  for (const char32_t c : {U'1', U' ', U'\u6F22', U'\u05D0'}) {
+    EXPECT_FALSE(IsCased(c)) << static_cast<uint32_t>(c);
+  }
+}
+
 TEST(UnicodeTest, NulIsKept) {
   const absl::string_view text("\0e\u0301", 4);
   EXPECT_EQ(NormalizeUnicode(text, NormalForm::kNfc),

@@ -178,7 +178,7 @@ absl::StatusOr<std::optional<int64_t>> ParsePythonInt(absl::string_view text,
   const bool all = std::all_of(digits.begin(), digits.end(),
                                [base](char c) { return DigitValue(c) < base; });
   if (!all) return std::nullopt;
-  if (negative) digits.insert(0, "-");
+  if (negative) digits.insert(digits.begin(), '-');
   int64_t value = 0;
   const auto result = std::from_chars(
       digits.data(), digits.data() + digits.size(), value, base);

@@ -159,8 +159,8 @@ Result Cycle(const Value& loop, const Arguments& arguments) {
   }
   OUNCE_ASSIGN_OR_RETURN(const std::optional<Value> index,
                          loop.AsLoop()->Attribute("index0"));
-  const auto turn = static_cast<uint64_t>(*index->AsInt());
-  return values[turn % values.size()];
+  const int64_t turn = index.value_or(Value(int64_t{0})).AsIndex().value_or(0);
+  return values[static_cast<size_t>(turn) % values.size()];
 }
 
 }  // namespace

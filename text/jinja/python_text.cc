@@ -291,7 +291,7 @@ std::string FloatRepr(double value) {
   }
   const size_t point = static_cast<size_t>(exponent) + 1;
   if (digits.size() <= point) digits.append(point + 1 - digits.size(), '0');
-  digits.insert(point, ".");
+  digits.insert(digits.begin() + static_cast<std::ptrdiff_t>(point), '.');
   return absl::StrCat(text[0] == '-' ? "-" : "", digits);
 }
 

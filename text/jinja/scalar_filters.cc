@@ -276,7 +276,7 @@ Result ToJsonFilter(const FunctionCall& call) {
   style.sort_keys = call.arguments.Truth(3, false);
   if (call.arguments.IsSet(1)) {
     OUNCE_ASSIGN_OR_RETURN(style.indent, IndentText(call, 1, 0));
-    style.item_separator = ",";
+    style.item_separator.resize(1);  // No space before a line end.
   }
   if (call.arguments.IsSet(2)) {
     OUNCE_RETURN_IF_ERROR(ReadSeparators(call.arguments[2], &style));

@@ -25,7 +25,7 @@ inline constexpr int64_t kUnitsPerNode = 16;
 // 8 MB under a sanitizer too.
 inline constexpr int kMaxSyntaxDepth = 250;
 inline constexpr int kMaxValueDepth = 100;
-inline constexpr int kMaxEvaluationDepth = 800;
+inline constexpr int kMaxEvaluationDepth = 500;
 
 class Work {
  public:

@@ -10,7 +10,7 @@ namespace {
 TEST(FiltersTest, AnUnknownFilterIsNamedWithThoseWeHave) {
   EXPECT_THAT(Render("a\n{{ 'x' | urlize }}"),
               FailsWith(absl::StatusCode::kUnimplemented,
-                        "line 2, column 4: the filter \"urlize\"; we have abs, "
+                        "line 2, column 10: the filter \"urlize\"; we have abs, "
                         "attr, "));
 }
 

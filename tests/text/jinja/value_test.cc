@@ -31,7 +31,7 @@ TEST(ValueTest, ADictKeepsTheOrderOfItsKeysWhenOneIsSetAgain) {
   ASSERT_THAT(dict.Set(Value("b"), Value(int64_t{3})), IsOk());
   ASSERT_EQ(dict.entries().size(), 2u);
   EXPECT_EQ(dict.entries()[0].first.AsText()->bytes, "b");
-  EXPECT_EQ(*dict.Find("b")->AsInt(), 3);
+  EXPECT_EQ(*dict.Find(absl::string_view("b"))->AsInt(), 3);
 }
 
 TEST(ValueTest, WhatIsNestedTooDeepIsRefused) {
