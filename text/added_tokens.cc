@@ -21,13 +21,14 @@ bool StandsAlone(absl::string_view text, size_t begin, size_t end) {
   return end == text.size() || !IsWordCharacter(DecodeUtf8(text, end).value);
 }
 
-size_t SkipSpaceBefore(absl::string_view text, size_t begin) {
-  while (begin > 0) {
+// Not further back than `limit`, which may lie behind `begin`.
+size_t SkipSpaceBefore(absl::string_view text, size_t begin, size_t limit) {
+  while (begin > limit) {
     const Utf8Char c = DecodeUtf8Before(text, begin);
     if (!IsWhitespace(c.value)) break;
     begin -= c.num_bytes;
   }
-  return begin;
+  return std::max(begin, limit);
 }
 
 size_t SkipSpaceAfter(absl::string_view text, size_t end) {
@@ -67,6 +68,9 @@ void AddedTokens::Matcher::Cut(const Entries& tokens, const TextPiece& piece,
   };
   size_t done = 0;
   size_t from = 0;
+  // Where the white space ends that the last token with rstrip took along.  A
+  // token found within it has the same end, and so no run is walked twice.
+  size_t space_end = 0;
   while (const auto match = trie.FindNext(text, from)) {
     // White space that a token takes along is searched again all the same: the
     // reference does so, and with tokens of white space it shows.
@@ -76,10 +80,12 @@ void AddedTokens::Matcher::Cut(const Entries& tokens, const TextPiece& piece,
       continue;
     }
     const size_t begin =
-        token.lstrip ? std::max(SkipSpaceBefore(text, match->begin), done)
-                     : match->begin;
+        token.lstrip ? SkipSpaceBefore(text, match->begin, done) : match->begin;
     if (done < begin) append(done, begin, kNoToken);
-    done = token.rstrip ? SkipSpaceAfter(text, match->end) : match->end;
+    if (token.rstrip && match->end > space_end) {
+      space_end = SkipSpaceAfter(text, match->end);
+    }
+    done = token.rstrip ? space_end : match->end;
     append(begin, std::max(begin, done), match->value);
   }
   append(done, text.size(), kNoToken);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "core/annotate.h"
 #include "core/status_macros.h"
 #include "core/utf8.h"
@@ -34,6 +35,9 @@ uint32_t OffsetOf(uint32_t unit) {
 }
 uint32_t ValueOf(uint32_t unit) { return unit & 0x7FFFFFFFu; }
 
+// The longest in published maps, of U+FDFA, has 33.
+constexpr size_t kMaxTextBytes = 1024;
+
 bool IsAscii(char byte) { return static_cast<uint8_t>(byte) < 0x80; }
 
 }  // namespace
@@ -59,6 +63,13 @@ absl::StatusOr<CharacterMap> CharacterMap::Parse(absl::string_view bytes) {
   map.texts_ = std::string(bytes.substr(num_units * kUnitBytes));
   if (!IsValidUtf8(map.texts_)) {
     return absl::InvalidArgumentError("the texts are not UTF-8");
+  }
+  for (const absl::string_view text : absl::StrSplit(map.texts_, '\0')) {
+    if (text.size() > kMaxTextBytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("a text of ", text.size(), " bytes; expected at most ",
+                       kMaxTextBytes));
+    }
   }
   for (size_t i = 0; i < map.ascii_.size(); ++i) {
     const char byte = static_cast<char>(i);

@@ -27,8 +27,9 @@ class CharacterMap {
   //           set); a value is an offset in what follows
   //   texts, each ended by a NUL
   // kInvalidArgument: the trie is empty or longer than `bytes`, or the texts
-  // are not UTF-8.  A unit that leads out of the trie, or a value that is no
-  // offset of a character, is as if it were not there.
+  // are not UTF-8 or one has more than 1024 bytes.  A unit that leads out of
+  // the trie, or a value that is no offset of a character, is as if it were not
+  // there.
   static absl::StatusOr<CharacterMap> Parse(absl::string_view bytes);
 
   // `text` with every user-perceived character of up to five bytes replaced by

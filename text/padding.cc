@@ -81,19 +81,28 @@ absl::StatusOr<std::optional<Padding>> ParsePadding(const Json& file) {
   return padding;
 }
 
-void Pad(const Padding& padding, std::vector<Windows>* batch) {
+absl::Status Pad(const Padding& padding, std::vector<Windows>* batch) {
   int64_t length = padding.length.value_or(0);
-  if (!padding.length.has_value()) {
-    for (const Windows& text : *batch) {
+  int64_t num_windows = 0;
+  for (const Windows& text : *batch) {
+    num_windows += static_cast<int64_t>(text.size());
+    if (!padding.length.has_value()) {
       length = std::max(length, static_cast<int64_t>(text.front().size()));
     }
   }
   length = RoundUp(length, padding.multiple_of);
+  const auto num_ids = CheckedMul(length, num_windows);
+  if (!num_ids.has_value() || *num_ids > kMaxWindowIds) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        num_windows, " windows padded to ", length, " ids have more than ",
+        kMaxWindowIds, "; pad a smaller batch"));
+  }
   for (Windows& text : *batch) {
     for (Encoding& window : text) {
       PadTo(static_cast<size_t>(length), padding, &window);
     }
   }
+  return absl::OkStatus();
 }
 
 }  // namespace ounce

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/json.h"
 #include "text/encoding.h"
@@ -28,7 +29,8 @@ absl::StatusOr<std::optional<Padding>> ParsePadding(const Json& file);
 
 // Adds padding, with attention mask 0, to every window of every text.  What is
 // longer already stays as it is.
-void Pad(const Padding& padding, std::vector<Windows>* batch);
+// kInvalidArgument: padding would add more than kMaxWindowIds ids.
+absl::Status Pad(const Padding& padding, std::vector<Windows>* batch);
 
 }  // namespace ounce
 

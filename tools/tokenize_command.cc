@@ -64,7 +64,7 @@ absl::StatusOr<Windows> EncodeLine(const Tokenizer& tokenizer, const Line& line,
     return windows;
   }
   std::vector<Windows> batch = {std::move(windows)};
-  Pad(*settings.padding, &batch);
+  OUNCE_RETURN_IF_ERROR(Pad(*settings.padding, &batch));
   return std::move(batch.front());
 }
 

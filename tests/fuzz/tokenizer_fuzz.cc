@@ -1,8 +1,9 @@
 // Feeds the tokenizer hostile files and hostile texts.  An input is
 //   'J' <tokenizer.json> NUL <text>   a file and a text, or
 //   any other byte, then <text>       a text for one of two built-in files.
-// Whatever loads must encode without crashing, give ids below vocab_size(), and
-// decode a stream to the same text as the whole.
+// Whatever loads must encode without crashing, also as a pair that is truncated
+// and padded as the file says, give ids below vocab_size(), and decode a stream
+// to the same text as the whole.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -13,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "core/utf8.h"
 #include "text/loader.h"
+#include "text/padding.h"
 #include "text/streaming_decoder.h"
 #include "text/tokenizer.h"
 
@@ -76,6 +78,26 @@ void CheckText(const Tokenizer& tokenizer, absl::string_view text) {
   CheckStream(tokenizer, ids, false);
 }
 
+// The halves of the text as a pair.
+void CheckPair(const Tokenizer& tokenizer, absl::string_view text) {
+  const size_t half = text.size() / 2;
+  const BatchSettings& settings = tokenizer.batch_settings();
+  const auto windows = tokenizer.EncodeWindows(
+      {text.substr(0, half), text.substr(half)}, {true, settings.truncation});
+  if (!windows.ok()) return;
+  std::vector<Windows> batch = {*windows};
+  const bool is_padded = settings.padding.has_value() &&
+                         settings.padding->length.value_or(0) < 4096 &&
+                         settings.padding->multiple_of < 4096 &&
+                         Pad(*settings.padding, &batch).ok();
+  for (const Encoding& window : batch.front()) {
+    Require(window.ids.size() == window.type_ids.size());
+    Require(window.ids.size() == window.attention_mask.size());
+    Require(!is_padded || static_cast<int64_t>(window.ids.size()) >=
+                              settings.padding->length.value_or(0));
+  }
+}
+
 const Tokenizer& BuiltIn(bool byte_level) {
   static const auto* const tokenizers =
       new std::vector<std::unique_ptr<Tokenizer>>([] {
@@ -107,8 +129,10 @@ void RunInput(absl::string_view input) {
   const size_t end = std::min(input.find('\0'), input.size());
   const auto tokenizer = ParseTokenizerJson(input.substr(0, end));
   if (!tokenizer.ok()) return;
-  CheckText(**tokenizer,
-            input.substr(std::min(end + 1, input.size()), kMaxTextBytes));
+  const absl::string_view text =
+      input.substr(std::min(end + 1, input.size()), kMaxTextBytes);
+  CheckText(**tokenizer, text);
+  CheckPair(**tokenizer, text);
 }
 
 }  // namespace

@@ -79,7 +79,9 @@ void CheckWindows(const Tokenizer& tokenizer, const Json& settings,
   EXPECT_EQ(windows.ok(), !expected->is_null()) << windows.status();
   if (!windows.ok() || expected->is_null()) return;
   std::vector<Windows> batch = {*std::move(windows)};
-  if (padding.has_value()) Pad(*padding, &batch);
+  if (padding.has_value()) {
+    ASSERT_OK(Pad(*padding, &batch));
+  }
   ASSERT_EQ(batch[0].size(), expected->AsArray()->size());
   for (size_t i = 0; i < batch[0].size(); ++i) {
     const Json::Array& window = *(*expected->AsArray())[i].AsArray();

@@ -20,7 +20,7 @@ std::vector<Windows> Batch() {
 
 TEST(PaddingTest, FillsUpToTheLongestText) {
   std::vector<Windows> batch = Batch();
-  Pad({std::nullopt, 1, Side::kRight, 9, 7}, &batch);
+  ASSERT_OK(Pad({std::nullopt, 1, Side::kRight, 9, 7}, &batch));
   EXPECT_THAT(batch[0][0].ids, ElementsAre(1, 2, 3));
   EXPECT_THAT(batch[0][1].ids, ElementsAre(4, 9, 9));
   EXPECT_THAT(batch[1][0].ids, ElementsAre(5, 9, 9));
@@ -30,16 +30,23 @@ TEST(PaddingTest, FillsUpToTheLongestText) {
 
 TEST(PaddingTest, RoundsUpAndPadsTheLeft) {
   std::vector<Windows> batch = Batch();
-  Pad({std::nullopt, 4, Side::kLeft, 9, 7}, &batch);
+  ASSERT_OK(Pad({std::nullopt, 4, Side::kLeft, 9, 7}, &batch));
   EXPECT_THAT(batch[0][0].ids, ElementsAre(9, 1, 2, 3));
   EXPECT_THAT(batch[0][0].attention_mask, ElementsAre(0, 1, 1, 1));
 }
 
 TEST(PaddingTest, WhatIsLongerThanTheFixedLengthStays) {
   std::vector<Windows> batch = Batch();
-  Pad({2, 1, Side::kRight, 9, 7}, &batch);
+  ASSERT_OK(Pad({2, 1, Side::kRight, 9, 7}, &batch));
   EXPECT_THAT(batch[0][0].ids, ElementsAre(1, 2, 3));
   EXPECT_THAT(batch[1][0].ids, ElementsAre(5, 9));
+}
+
+TEST(PaddingTest, TooMuchPaddingIsAnErrorBeforeItTakesMemory) {
+  std::vector<Windows> batch(100, {Encoding({1}, 0)});
+  EXPECT_THAT(Pad({int64_t{1} << 24, 1, Side::kRight, 0, 0}, &batch),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("100 windows padded to 16777216 ids")));
 }
 
 TEST(PaddingTest, ReadsTheFilesSetting) {
