@@ -1,4 +1,5 @@
 #include "formats/huggingface/checkpoint.h"
+#include "formats/huggingface/tokenizer_files.h"
 
 #include <filesystem>
 #include <string>
