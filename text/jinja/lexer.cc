@@ -210,11 +210,11 @@ class Lexer {
 
   absl::Status ReadToken(std::string* open) {
     const char c = source_[position_];
-    if (absl::ascii_isdigit(c)) return ReadNumber();
-    if (absl::ascii_isalpha(c) || c == '_') {
+    if (absl::ascii_isdigit(static_cast<uint8_t>(c))) return ReadNumber();
+    if (absl::ascii_isalpha(static_cast<uint8_t>(c)) || c == '_') {
       const size_t start = position_;
       while (position_ < source_.size() &&
-             (absl::ascii_isalnum(source_[position_]) ||
+             (absl::ascii_isalnum(static_cast<uint8_t>(source_[position_])) ||
               source_[position_] == '_')) {
         ++position_;
       }

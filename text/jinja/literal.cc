@@ -24,15 +24,16 @@ size_t DigitsEnd(absl::string_view text, size_t from) {
   while (end < text.size()) {
     const bool joins = text[end] == '_' && end > from && end + 1 < text.size();
     const char c = joins ? text[end + 1] : text[end];
-    if (!absl::ascii_isdigit(c)) break;
+    if (!absl::ascii_isdigit(static_cast<uint8_t>(c))) break;
     end += joins ? 2 : 1;
   }
   return end;
 }
 
 int DigitValue(char c) {
-  if (absl::ascii_isdigit(c)) return c - '0';
-  if (absl::ascii_isalpha(c)) return absl::ascii_tolower(c) - 'a' + 10;
+  if (absl::ascii_isdigit(static_cast<uint8_t>(c))) return c - '0';
+  if (absl::ascii_isalpha(static_cast<uint8_t>(c)))
+    return absl::ascii_tolower(static_cast<uint8_t>(c)) - 'a' + 10;
   return std::numeric_limits<int>::max();
 }
 
@@ -111,8 +112,9 @@ bool DropUnderscores(absl::string_view text, std::string* out) {
       out->push_back(text[i]);
       continue;
     }
-    if (i == 0 || i + 1 == text.size() || !absl::ascii_isalnum(text[i - 1]) ||
-        !absl::ascii_isalnum(text[i + 1])) {
+    if (i == 0 || i + 1 == text.size() ||
+        !absl::ascii_isalnum(static_cast<uint8_t>(text[i - 1])) ||
+        !absl::ascii_isalnum(static_cast<uint8_t>(text[i + 1]))) {
       return false;
     }
   }
@@ -124,7 +126,7 @@ bool DropUnderscores(absl::string_view text, std::string* out) {
 NumberLiteral FindNumber(absl::string_view text, bool may_be_float) {
   const size_t whole = DigitsEnd(text, 0);
   if (whole == 1 && text[0] == '0' && text.size() > 2) {
-    const char letter = absl::ascii_tolower(text[1]);
+    const char letter = absl::ascii_tolower(static_cast<uint8_t>(text[1]));
     const int base = letter == 'x' ? 16 : letter == 'o' ? 8 : 2;
     size_t end = 2;
     while (end < text.size() &&
@@ -138,10 +140,11 @@ NumberLiteral FindNumber(absl::string_view text, bool may_be_float) {
   if (!may_be_float) return {whole, false};
   size_t end = whole;
   if (end + 1 < text.size() && text[end] == '.' &&
-      absl::ascii_isdigit(text[end + 1])) {
+      absl::ascii_isdigit(static_cast<uint8_t>(text[end + 1]))) {
     end = DigitsEnd(text, end + 1);
   }
-  if (end < text.size() && absl::ascii_tolower(text[end]) == 'e') {
+  if (end < text.size() &&
+      absl::ascii_tolower(static_cast<uint8_t>(text[end])) == 'e') {
     size_t digits = end + 1;
     if (digits < text.size() && (text[digits] == '+' || text[digits] == '-')) {
       ++digits;

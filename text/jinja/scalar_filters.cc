@@ -296,7 +296,7 @@ Result WordCount(const FunctionCall& call) {
   int64_t words = 0;
   bool inside = false;
   for (const char c : text) {
-    const bool word = absl::ascii_isalnum(c) || c == '_';
+    const bool word = absl::ascii_isalnum(static_cast<uint8_t>(c)) || c == '_';
     words += word && !inside ? 1 : 0;
     inside = word;
   }

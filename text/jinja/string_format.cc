@@ -33,7 +33,9 @@ struct Conversion {
 
 absl::StatusOr<int> ReadNumber(absl::string_view format, size_t* at) {
   const size_t start = *at;
-  while (*at < format.size() && absl::ascii_isdigit(format[*at])) ++*at;
+  while (*at < format.size() &&
+         absl::ascii_isdigit(static_cast<uint8_t>(format[*at])))
+    ++*at;
   int value = 0;
   if (*at - start > kMaxDigits) {
     return absl::UnimplementedError("a width or precision above 999");
