@@ -125,7 +125,8 @@ absl::Status Mismatch(absl::string_view symbol, const Value& left,
                    " and ", right.type_name()));
 }
 
-// How often a sequence of `size` is repeated, its cost spent.
+// How often a sequence is repeated of which one takes `size` units, its cost
+// spent.
 absl::StatusOr<size_t> CheckRepeats(int64_t times, size_t size, Work* work) {
   if (times <= 0 || size == 0) return 0;
   if (times > std::numeric_limits<int32_t>::max() ||
@@ -145,8 +146,9 @@ absl::StatusOr<Value> Repeat(const Value& value, int64_t count, Work* work) {
     return Value(std::move(out));
   }
   const Sequence& sequence = *value.AsSequence();
-  OUNCE_ASSIGN_OR_RETURN(const size_t times,
-                         CheckRepeats(count, sequence.items.size(), work));
+  OUNCE_ASSIGN_OR_RETURN(
+      const size_t times,
+      CheckRepeats(count, kUnitsPerElement * sequence.items.size(), work));
   std::vector<Value> items;
   for (size_t i = 0; i < times; ++i) {
     items.insert(items.end(), sequence.items.begin(), sequence.items.end());
@@ -183,7 +185,8 @@ absl::StatusOr<Value> Append(const Value& left, const Value& right,
       (a->kind != SequenceKind::kList && a->kind != SequenceKind::kTuple)) {
     return Mismatch("+", left, right);
   }
-  OUNCE_RETURN_IF_ERROR(work->Spend(a->items.size() + b->items.size()));
+  OUNCE_RETURN_IF_ERROR(
+      work->Spend(kUnitsPerElement * (a->items.size() + b->items.size())));
   std::vector<Value> items = a->items;
   items.insert(items.end(), b->items.begin(), b->items.end());
   return MakeSequence(a->kind, std::move(items));

@@ -267,23 +267,26 @@ absl::StatusOr<std::vector<Value>> Elements(const Value& value, Work* work) {
   std::vector<Value> out;
   if (value.is_undefined()) return out;
   if (const Sequence* sequence = value.AsSequence()) {
-    OUNCE_RETURN_IF_ERROR(work->Spend(sequence->items.size()));
+    OUNCE_RETURN_IF_ERROR(
+        work->Spend(kUnitsPerElement * sequence->items.size()));
     return sequence->items;
   }
   if (const Text* text = value.AsText()) {
-    OUNCE_RETURN_IF_ERROR(work->Spend(kUnitsPerNode * text->bytes.size()));
+    OUNCE_RETURN_IF_ERROR(work->Spend(kUnitsPerElement * text->bytes.size()));
     for (const absl::string_view c : SplitChars(text->bytes)) {
       out.emplace_back(c);
     }
     return out;
   }
   if (const Dict* dict = value.AsDict()) {
-    OUNCE_RETURN_IF_ERROR(work->Spend(dict->entries().size()));
+    OUNCE_RETURN_IF_ERROR(
+        work->Spend(kUnitsPerElement * dict->entries().size()));
     for (const Dict::Entry& entry : dict->entries()) out.push_back(entry.first);
     return out;
   }
   if (const Range* range = value.AsRange()) {
-    OUNCE_RETURN_IF_ERROR(work->Spend(static_cast<size_t>(range->size)));
+    OUNCE_RETURN_IF_ERROR(
+        work->Spend(kUnitsPerElement * static_cast<size_t>(range->size)));
     for (int64_t i = 0; i < range->size; ++i) {
       out.emplace_back(range->start + i * range->step);
     }
@@ -296,7 +299,8 @@ absl::StatusOr<std::vector<Value>> Elements(const Value& value, Work* work) {
     }
     if (iterator->state == Iterator::State::kDone) return out;
     iterator->state = Iterator::State::kDone;
-    OUNCE_RETURN_IF_ERROR(work->Spend(iterator->items.size()));
+    OUNCE_RETURN_IF_ERROR(
+        work->Spend(kUnitsPerElement * iterator->items.size()));
     return iterator->items;
   }
   return absl::InvalidArgumentError(
@@ -370,7 +374,8 @@ absl::StatusOr<Value> Slice(const Value& object, const SliceBounds& bounds,
   OUNCE_ASSIGN_OR_RETURN(
       const SliceIndices indices,
       Indices(bounds, static_cast<int64_t>(sequence->items.size())));
-  OUNCE_RETURN_IF_ERROR(work->Spend(static_cast<size_t>(indices.count)));
+  OUNCE_RETURN_IF_ERROR(
+      work->Spend(kUnitsPerElement * static_cast<size_t>(indices.count)));
   std::vector<Value> items;
   for (int64_t i = 0; i < indices.count; ++i) {
     items.push_back(

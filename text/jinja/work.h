@@ -14,12 +14,14 @@ namespace ounce::jinja {
 struct Limits {
   size_t max_template_bytes = size_t{1} << 20;
   size_t max_output_bytes = size_t{1} << 26;
-  // A unit is a byte or an element that is made or looked at; evaluating one
-  // node counts as kUnitsPerNode.  The default takes a few seconds.
-  int64_t max_work = int64_t{1} << 28;
+  // A unit is a byte that is made or looked at; an element of a list counts as
+  // the bytes it takes, evaluating one node as kUnitsPerNode.  The default
+  // takes some seconds and a few hundred MB at most.
+  int64_t max_work = int64_t{1} << 27;
 };
 
 inline constexpr int64_t kUnitsPerNode = 16;
+inline constexpr int64_t kUnitsPerElement = 64;
 // Of nested syntax, of nested values, and of nested evaluation, which macros
 // that call each other deepen further.  Keeps the recursion within a stack of
 // 8 MB under a sanitizer too.
