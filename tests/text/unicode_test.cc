@@ -64,6 +64,10 @@ TEST(UnicodeTest, LowercaseIsFullAndWithoutContext) {
   // SpecialCasing.txt: the only unconditional expansion.
   EXPECT_EQ(Lower(U'İ'), "i\u0307");
   EXPECT_EQ(Lower(U'中'), "中");
+  // Unicode 16 and 17.
+  EXPECT_EQ(Lower(U'\uA7DC'), "\u019B");
+  EXPECT_EQ(Lower(U'\U00010D50'), "\U00010D70");
+  EXPECT_EQ(Lower(U'\U00016EA0'), "\U00016EBB");
 }
 
 TEST(UnicodeTest, FormsOfTheAnnexExample) {
@@ -134,6 +138,49 @@ TEST(UnicodeTest, CasedAreLettersWithCaseAndTheOtherLowercase) {
   for (const char32_t c : {U'1', U' ', U'\u6F22', U'\u05D0'}) {
     EXPECT_FALSE(IsCased(c)) << static_cast<uint32_t>(c);
   }
+}
+
+TEST(UnicodeTest, MarksAreThoseOfOldTables) {
+  EXPECT_TRUE(IsNonspacingMark(U'\u0301'));
+  EXPECT_FALSE(IsNonspacingMark(U'\u0903'));  // Category Mc.
+  EXPECT_FALSE(IsNonspacingMark(U'\u08D4'));  // Of Unicode 9.
+  EXPECT_TRUE(IsCombiningMark(U'\u0903'));
+  EXPECT_TRUE(IsCombiningMark(U'\u08D4'));
+  EXPECT_FALSE(IsCombiningMark(U'\u08D3'));  // Of Unicode 11.
+}
+
+TEST(UnicodeTest, CleanedControlsAreNoLineBreaks) {
+  for (const char32_t value :
+       {U'\0', U'\x0B', U'\x7F', U'\u0085', U'\u200D', U'\uE000', U'\uFFFD'}) {
+    EXPECT_TRUE(IsCleanedControl(value)) << static_cast<uint32_t>(value);
+  }
+  for (const char32_t value : {U'\t', U'\n', U'\r', U' ', U'a', U'\u0378'}) {
+    EXPECT_FALSE(IsCleanedControl(value)) << static_cast<uint32_t>(value);
+  }
+}
+
+TEST(UnicodeTest, CharactersYoungerThanTheReferencesTablesAreInert) {
+  // SQUARE ERA NAME REIWA, Unicode 12.1, would decompose.
+  EXPECT_EQ(NormalizeUnicode("\u32FF", NormalForm::kNfkd), "\u32FF");
+  // U+1AC0, Unicode 13, has class 220 and would go before U+0301, of 230; and
+  // it stands between "e" and U+0301.
+  EXPECT_EQ(NormalizeUnicode("\u0301\u1AC0", NormalForm::kNfd), "\u0301\u1AC0");
+  EXPECT_EQ(NormalizeUnicode("e\u1AC0\u0301", NormalForm::kNfc),
+            "e\u1AC0\u0301");
+  // DIVES AKURU, Unicode 13, would compose to U+11938.
+  EXPECT_EQ(NormalizeUnicode("\U00011935\U00011930", NormalForm::kNfc),
+            "\U00011935\U00011930");
+}
+
+TEST(UnicodeTest, GraphemesAreThoseOfTheAnnex) {
+  // GraphemeBreakTest.txt.
+  EXPECT_EQ(FirstGraphemeSize("ab"), 1u);
+  EXPECT_EQ(FirstGraphemeSize("\r\nb"), 2u);
+  EXPECT_EQ(FirstGraphemeSize("a\u0308b"), 3u);
+  EXPECT_EQ(FirstGraphemeSize("\u1100\u1160\u11A8"), 9u);
+  EXPECT_EQ(FirstGraphemeSize("\U0001F1E6\U0001F1E7\U0001F1E8"), 8u);
+  EXPECT_EQ(FirstGraphemeSize("\U0001F476\U0001F3FF\U0001F476"), 8u);
+  EXPECT_EQ(FirstGraphemeSize("\U0001F6D1\u200D\U0001F6D1"), 11u);
 }
 
 TEST(UnicodeTest, NulIsKept) {
