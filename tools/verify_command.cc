@@ -35,6 +35,7 @@ struct VerifyArguments {
   int64_t context = 0;  // 0: the default.
   int64_t score_from = 1;
   std::string windows = "all";
+  std::string kv = "f32";
   std::optional<double> max_kl;
   std::optional<double> max_ppl_increase;
 };
@@ -54,6 +55,13 @@ absl::StatusOr<int64_t> ParseWindows(const std::string& windows) {
         "--windows ", windows, "; expected \"all\" or a number from 1")));
   }
   return count;
+}
+
+absl::StatusOr<KvType> ParseKv(const std::string& name) {
+  const std::optional<KvType> kv = ParseKvType(name);
+  if (kv.has_value()) return *kv;
+  return UsageError(absl::InvalidArgumentError(
+      absl::StrCat("--kv ", name, "; expected f32, f16 or int8")));
 }
 
 absl::StatusOr<Subjects> LoadSubjects(const VerifyArguments& arguments,
@@ -93,6 +101,7 @@ absl::Status CompareText(const VerifyArguments& arguments,
           : std::min(kDefaultContext, subjects.model.file.spec.max_context);
   options.score_from = arguments.score_from;
   OUNCE_ASSIGN_OR_RETURN(options.max_windows, ParseWindows(arguments.windows));
+  options.kv = report->kv;
   ProgressBar bar("comparing", "windows", common);
   options.progress = bar.callback();
   report->text_sha256 = Sha256Hex(text);
@@ -115,11 +124,12 @@ absl::Status CompareTasks(const VerifyArguments& arguments,
   OUNCE_ASSIGN_OR_RETURN(const std::vector<TaskItem> items,
                          Annotate(ParseTasks(jsonl), arguments.tasks));
   ProgressBar bar("choosing", "items", common);
+  const TaskOptions options = {report->kv, bar.callback()};
   OUNCE_ASSIGN_OR_RETURN(
       TaskComparison comparison,
       Annotate(
           CompareOnTasks(subjects.float_model.weights, subjects.model.weights,
-                         *subjects.tokenizer, items, bar.callback(), context),
+                         *subjects.tokenizer, items, options, context),
           arguments.tasks));
   report->tasks = std::move(comparison.results);
   report->winners_float = std::move(comparison.winners_float);
@@ -141,8 +151,11 @@ std::string FormatEstimate(const Estimate& estimate, int digits,
 void PrintText(const VerifyReport& report) {
   const TextComparison& text = report.text;
   std::cout << absl::StrFormat(
-      "%d windows of %d tokens, %d tokens scored; 95 %% intervals\n",
-      text.windows, report.context, text.tokens_scored);
+      "%d windows of %d tokens, %d tokens scored; %s95 %% intervals\n",
+      text.windows, report.context, text.tokens_scored,
+      report.kv == KvType::kF32
+          ? ""
+          : absl::StrCat("kv ", KvTypeName(report.kv), "; "));
   std::cout << FormatTable(
       {{"mean KL(float || compressed), nats", FormatEstimate(text.kl, 4)},
        {"  percentiles 50 / 90 / 99 / 99.9 / max",
@@ -213,10 +226,12 @@ absl::Status WriteProof(const VerifyArguments& arguments, const Json& json,
 absl::StatusOr<ExitCode> Run(const VerifyArguments& arguments,
                              const CommonOptions& common) {
   OUNCE_RETURN_IF_ERROR(ParseWindows(arguments.windows).status());
+  OUNCE_ASSIGN_OR_RETURN(const KvType kv, ParseKv(arguments.kv));
   OUNCE_ASSIGN_OR_RETURN(const Engine engine, CreateEngine(common));
   OUNCE_ASSIGN_OR_RETURN(const Subjects subjects,
                          LoadSubjects(arguments, common, engine.pool.get()));
   VerifyReport report;
+  report.kv = kv;
   report.checkpoint = arguments.against;
   const ModelFile& file = subjects.model.file;
   if (file.artifact != nullptr) report.artifact_id = file.artifact->id().Hex();
@@ -271,6 +286,10 @@ void Declare(CommandLine& line, VerifyArguments* arguments) {
               &arguments->score_from);
   line.Option("--windows", "\"all\" (default) or the first N",
               &arguments->windows);
+  line.Option("--kv",
+              "Type of the compressed model's keys and values: f32 (default), "
+              "f16 or int8; the float model's are f32",
+              &arguments->kv);
   line.Option("--max-kl", "Gate: the upper end of the mean KL's interval, nats",
               &arguments->max_kl);
   line.Option("--max-ppl-increase",

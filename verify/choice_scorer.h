@@ -38,8 +38,8 @@ class ChoiceScorer {
  public:
   // `model` and `context` must outlive it; `capacity` is the longest choice.
   ChoiceScorer(const ModelWeights& model, int64_t capacity,
-               KernelContext* context)
-      : executor_(model, context, capacity) {}
+               KernelContext* context, KvType kv = KvType::kF32)
+      : executor_(model, context, capacity, {1, kv}) {}
 
   // The choice whose scored ids have the highest sum of log-probabilities; ties
   // go to the lowest index.  kDataLoss: logits are not finite.

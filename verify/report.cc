@@ -98,6 +98,7 @@ Json ReportJson(const VerifyReport& report) {
                    {"text", Json::Of({{"sha256", report.text_sha256}})},
                    {"context", report.context},
                    {"score_from", report.score_from},
+                   {"kv", std::string(KvTypeName(report.kv))},
                    {"windows", text.windows},
                    {"tokens_scored", text.tokens_scored},
                    {"kl", KlJson(text)},

@@ -29,6 +29,7 @@ struct VerifyReport {
   std::string text_sha256;
   int64_t context = 0;
   int64_t score_from = 0;
+  KvType kv = KvType::kF32;  // Of the compressed model.
   TextComparison text;
   std::vector<TaskResult> tasks;
   // The winning choice of every item of the tasks, by either model.

@@ -123,7 +123,7 @@ absl::StatusOr<TaskComparison> CompareOnTasks(const ModelWeights& float_model,
                                               const ModelWeights& model,
                                               const Tokenizer& tokenizer,
                                               absl::Span<const TaskItem> items,
-                                              const ProgressCallback& progress,
+                                              const TaskOptions& options,
                                               KernelContext* context) {
   const int64_t capacity =
       std::min(float_model.spec.max_context, model.spec.max_context);
@@ -137,7 +137,7 @@ absl::StatusOr<TaskComparison> CompareOnTasks(const ModelWeights& float_model,
     tokenized.push_back(std::move(item));
   }
   ChoiceScorer float_scorer(float_model, longest, context);
-  ChoiceScorer scorer(model, longest, context);
+  ChoiceScorer scorer(model, longest, context, options.kv);
   TaskComparison comparison;
   for (size_t i = 0; i < tokenized.size(); ++i) {
     OUNCE_ASSIGN_OR_RETURN(const int64_t float_winner,
@@ -145,7 +145,7 @@ absl::StatusOr<TaskComparison> CompareOnTasks(const ModelWeights& float_model,
     OUNCE_ASSIGN_OR_RETURN(const int64_t winner, scorer.Winner(tokenized[i]));
     comparison.winners_float.push_back(float_winner);
     comparison.winners.push_back(winner);
-    ReportProgress(progress, static_cast<int64_t>(i) + 1,
+    ReportProgress(options.progress, static_cast<int64_t>(i) + 1,
                    static_cast<int64_t>(items.size()));
   }
   comparison.results = Summarize(items, comparison);

@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "core/progress.h"
 #include "kernels/kernel_context.h"
+#include "kernels/kv_layer.h"
 #include "runtime/weights.h"
 #include "text/tokenizer.h"
 #include "verify/bootstrap.h"
@@ -48,13 +49,19 @@ struct TaskComparison {
   std::vector<TaskResult> results;
 };
 
+struct TaskOptions {
+  // Of the compressed model's keys and values; the float model's are f32.
+  KvType kv = KvType::kF32;
+  ProgressCallback progress;  // Counts items.
+};
+
 // kInvalidArgument: an item is longer than the models' context, or a choice
 // adds no token to its prompt.
 absl::StatusOr<TaskComparison> CompareOnTasks(const ModelWeights& float_model,
                                               const ModelWeights& model,
                                               const Tokenizer& tokenizer,
                                               absl::Span<const TaskItem> items,
-                                              const ProgressCallback& progress,
+                                              const TaskOptions& options,
                                               KernelContext* context);
 
 }  // namespace ounce

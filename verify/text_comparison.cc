@@ -55,7 +55,7 @@ class Comparison {
       : options_(options),
         context_(*context),
         float_executor_(float_model, context, options.context),
-        executor_(model, context, options.context),
+        executor_(model, context, options.context, {1, options.kv}),
         vocab_(model.spec.vocab) {}
 
   absl::Status AddWindow(absl::Span<const int32_t> ids) {

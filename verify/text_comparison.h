@@ -10,6 +10,7 @@
 #include "absl/types/span.h"
 #include "core/progress.h"
 #include "kernels/kernel_context.h"
+#include "kernels/kv_layer.h"
 #include "runtime/weights.h"
 #include "verify/bootstrap.h"
 
@@ -20,7 +21,9 @@ struct TextOptions {
   int64_t context = 256;
   // Scored are the predictions of tokens score_from ... context - 1.
   int64_t score_from = 1;
-  int64_t max_windows = 0;    // The first so many; 0: all.
+  int64_t max_windows = 0;  // The first so many; 0: all.
+  // Of the compressed model's keys and values; the float model's are f32.
+  KvType kv = KvType::kF32;
   ProgressCallback progress;  // Counts windows.
 };
 

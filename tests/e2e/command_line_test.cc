@@ -159,6 +159,8 @@ TEST_F(CommandLineTest, MissedGateExitsWithThree) {
   EXPECT_EQ(with({"30", "--max-kl", "1e-9"}), 3);
   EXPECT_EQ(with({"30", "--max-ppl-increase", "1"}), 0);
   EXPECT_EQ(with({"30", "--max-ppl-increase", "0"}), 3);
+  EXPECT_EQ(with({"30", "--kv", "int8", "--max-kl", "10"}), 0);
+  EXPECT_EQ(with({"30", "--kv", "f8"}), 2);
   // Fewer than 30 windows give no interval, and a gate without one is missed.
   EXPECT_EQ(with({"29", "--max-kl", "10"}), 3);
 }

@@ -28,6 +28,7 @@ VerifyReport FullReport() {
   report.text_sha256 = "abc";
   report.context = 256;
   report.score_from = 1;
+  report.kv = KvType::kInt8;
   report.text.windows = 40;
   report.text.tokens_scored = 40 * 255;
   report.text.kl = {0.02, 0.015, 0.03};
@@ -45,11 +46,11 @@ VerifyReport FullReport() {
 // The names are a contract with users' scripts.
 TEST(ReportJsonTest, HasTheNamesOfTheContract) {
   const Json json = ReportJson(FullReport());
-  EXPECT_THAT(
-      Keys(&json),
-      ElementsAre("artifact", "checkpoint", "text", "context", "score_from",
-                  "windows", "tokens_scored", "kl", "same_top1", "ppl_float",
-                  "ppl", "ppl_ratio", "tasks", "choices", "tensors", "gates"));
+  EXPECT_THAT(Keys(&json),
+              ElementsAre("artifact", "checkpoint", "text", "context",
+                          "score_from", "kv", "windows", "tokens_scored", "kl",
+                          "same_top1", "ppl_float", "ppl", "ppl_ratio", "tasks",
+                          "choices", "tensors", "gates"));
   EXPECT_THAT(Keys(json.Find("artifact")), ElementsAre("id"));
   EXPECT_THAT(Keys(json.Find("text")), ElementsAre("sha256"));
   EXPECT_THAT(Keys(json.Find("kl")),

@@ -97,7 +97,7 @@ class CompareOnTasksTest : public ::testing::Test {
   }
   absl::StatusOr<TaskComparison> Compare(const std::vector<TaskItem>& items) {
     return CompareOnTasks(float_model_.weights(), model_.weights(),
-                          LetterTokenizer(), items, nullptr, &context_);
+                          LetterTokenizer(), items, {}, &context_);
   }
 
   ThreadPool pool_{1};
@@ -151,14 +151,29 @@ TEST_F(CompareOnTasksTest, OneTaskNeedsNoTotal) {
 
 TEST_F(CompareOnTasksTest, ModelHasNoFlipsAgainstItself) {
   const std::vector<TaskItem> items = Items(40);
-  ASSERT_OK_AND_ASSIGN(
-      const TaskComparison result,
-      CompareOnTasks(model_.weights(), model_.weights(), LetterTokenizer(),
-                     items, nullptr, &context_));
+  ASSERT_OK_AND_ASSIGN(const TaskComparison result,
+                       CompareOnTasks(model_.weights(), model_.weights(),
+                                      LetterTokenizer(), items, {}, &context_));
   EXPECT_EQ(result.winners, result.winners_float);
   EXPECT_EQ(result.results[2].flips, 0);
   EXPECT_EQ(*result.results[2].accuracy_difference.low, 0.0);
   EXPECT_EQ(*result.results[2].accuracy_difference.high, 0.0);
+}
+
+// What differs is the compressed model's keys and values alone.
+TEST_F(CompareOnTasksTest, ScoresWithTheKeysAndValuesAsked) {
+  const std::vector<TaskItem> items = Items(200);
+  TaskOptions options;
+  options.kv = KvType::kInt8;
+  ASSERT_OK_AND_ASSIGN(
+      const TaskComparison result,
+      CompareOnTasks(model_.weights(), model_.weights(), LetterTokenizer(),
+                     items, options, &context_));
+  ASSERT_OK_AND_ASSIGN(const TaskComparison plain,
+                       CompareOnTasks(model_.weights(), model_.weights(),
+                                      LetterTokenizer(), items, {}, &context_));
+  EXPECT_EQ(result.winners_float, plain.winners_float);
+  EXPECT_NE(result.winners, plain.winners);
 }
 
 TEST_F(CompareOnTasksTest, NamesTheItemThatCannotBeScored) {

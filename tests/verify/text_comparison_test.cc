@@ -122,6 +122,25 @@ TEST_F(CompareOnTextTest, EqualsComparingEachWindowAndPosition) {
   EXPECT_NEAR(result.kl_max / kl.back(), 1.0, 1e-3);
 }
 
+// The same weights: the whole divergence is what the compressed model's keys
+// and values cost, 8 bits more than 16.
+TEST_F(CompareOnTextTest, KeysAndValuesOfFewerBitsCostMore) {
+  const std::vector<int32_t> ids = Text(8 * 40);
+  double last = 0.0;
+  for (const KvType kv : {KvType::kF32, KvType::kF16, KvType::kInt8}) {
+    TextOptions options = Options(8);
+    options.kv = kv;
+    ASSERT_OK_AND_ASSIGN(const TextComparison result,
+                         CompareWithItself(ids, options));
+    if (kv == KvType::kF32) {
+      EXPECT_EQ(result.kl.value, 0.0);
+    } else {
+      EXPECT_GT(result.kl.value, last);
+    }
+    last = result.kl.value;
+  }
+}
+
 TEST_F(CompareOnTextTest, IntervalsNeedThirtyWindows) {
   ASSERT_OK_AND_ASSIGN(const TextComparison few,
                        Compare(Text(4 * 29 + 3), Options(4)));
