@@ -48,7 +48,7 @@ struct QuantizedRows {
   int64_t cols = 0;
   int64_t stride = 0;  // `cols` rounded up to a multiple of kStrideCols.
   // codes + 128, [tokens rounded up to kPanelTokens, stride]: for Int8Panels
-  // alone, null elsewhere.
+  // and for KernelTable::min_unsigned_tokens, null elsewhere.
   const uint8_t* unsigned_codes = nullptr;
 };
 
@@ -97,7 +97,7 @@ enum class Activation : uint8_t {
 };
 
 // Rows of queries that one call of KernelTable::attention takes at most.
-inline constexpr int64_t kMaxAttentionRows = 32;
+inline constexpr int64_t kMaxAttentionRows = 36;
 // Keys whose scores are at hand at a time.
 inline constexpr int64_t kAttentionKeys = 64;
 
@@ -134,19 +134,21 @@ struct KernelTable {
   // By Codec.
   std::array<MatMulKernel, kNumCodecs> matmul = {};
 
+  // From so many tokens on `matmul` is faster if it is given unsigned codes; 0:
+  // never.  By Codec.
+  std::array<int64_t, kNumCodecs> min_unsigned_tokens = {};
+
   // Unpacks the rows [row_begin, row_end) of a matrix, of which row_begin is a
   // multiple of kRowBlock; by Codec.  Null unless the codec's weights are
   // exactly int8 times a float per row and oneDNN has a product for them on
-  // this instruction set; so are the next two.
+  // this instruction set.
   std::array<void (*)(const PackedMatrix& w, int64_t row_begin, int64_t row_end,
                       const Int8Panels& out),
              kNumCodecs>
       unpack_panels = {};
-  // out = codes + 128, `size` of them.
-  void (*make_unsigned)(const int8_t* codes, int64_t size,
-                        uint8_t* out) = nullptr;
   // One token's values for `rows` rows from the sums of its unsigned codes:
-  // out[r] = (x_scale * scales[r]) * float(sums[r] - offsets[r]).
+  // out[r] = (x_scale * scales[r]) * float(sums[r] - offsets[r]).  Null where
+  // `unpack_panels` is.
   void (*scale_sums)(const int32_t* sums, const Int8Panels& panels,
                      float x_scale, int64_t rows, float* out) = nullptr;
 
@@ -154,6 +156,11 @@ struct KernelTable {
   // entries.  Same bits on every instruction set.  The input must be finite.
   void (*quantize_row)(const float* x, int64_t cols, int64_t stride,
                        int8_t* codes, float* scale, int32_t* sums) = nullptr;
+
+  // out = codes + 128, `size` of them.  Null in the reference, which takes
+  // none.
+  void (*make_unsigned)(const int8_t* codes, int64_t size,
+                        uint8_t* out) = nullptr;
 
   // out = x / sqrt(mean(x^2) + epsilon) * weight.  Within 4 ulp of the
   // reference, which sums in f64.  `out` may be `x`.

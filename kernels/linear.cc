@@ -18,6 +18,8 @@ namespace {
 // bits however they are cut; oneDNN's of floats have not, so their panels are
 // fixed.
 constexpr int64_t kKernelTaskRows = 64;
+// A tile of the kernels that take unsigned codes.
+constexpr int64_t kUnsignedTaskRows = 48;
 constexpr int64_t kPanelTaskRows = 128;
 static_assert(kPanelTaskRows % kPanelRows == 0);
 
@@ -26,7 +28,7 @@ static_assert(kPanelTaskRows % kPanelRows == 0);
 constexpr int64_t kMinFloatPanelTokens = 12;
 constexpr int64_t kMinInt8PanelTokens = 16;
 
-enum class Engine { kKernel, kFloatPanels, kInt8Panels };
+enum class Engine { kKernel, kUnsignedKernel, kFloatPanels, kInt8Panels };
 
 // Float scales per group would cut oneDNN's inner dimension to 32 and leave it
 // nothing to gain: prompts over them stay with our own kernel on every
@@ -42,7 +44,14 @@ Engine ChooseEngine(const KernelTable& table, Codec codec, int64_t tokens) {
       tokens >= kMinInt8PanelTokens && OneDnnHasVnni()) {
     return Engine::kInt8Panels;
   }
-  return Engine::kKernel;
+  const int64_t min_unsigned =
+      table.min_unsigned_tokens[static_cast<size_t>(codec)];
+  return min_unsigned > 0 && tokens >= min_unsigned ? Engine::kUnsignedKernel
+                                                    : Engine::kKernel;
+}
+
+bool TakesUnsigned(Engine engine) {
+  return engine == Engine::kInt8Panels || engine == Engine::kUnsignedKernel;
 }
 
 bool MultiplyPanel(Engine engine, KernelContext& context, const MatMulInput& x,
@@ -52,6 +61,7 @@ bool MultiplyPanel(Engine engine, KernelContext& context, const MatMulInput& x,
   WorkerScratch& scratch = context.scratch();
   switch (engine) {
     case Engine::kKernel:
+    case Engine::kUnsignedKernel:
       return false;
     case Engine::kFloatPanels:
       return MultiplyFloatPanel(
@@ -76,19 +86,27 @@ void AddBias(const float* bias, int64_t row_begin, int64_t row_end,
 int64_t TaskRows(const KernelTable& table, const Projection& projection) {
   const Engine engine =
       ChooseEngine(table, projection.weight->codec, projection.out.rows);
-  return engine == Engine::kKernel ? kKernelTaskRows : kPanelTaskRows;
+  switch (engine) {
+    case Engine::kKernel:
+      return kKernelTaskRows;
+    case Engine::kUnsignedKernel:
+      return kUnsignedTaskRows;
+    case Engine::kFloatPanels:
+    case Engine::kInt8Panels:
+      break;
+  }
+  return kPanelTaskRows;
 }
 
-// `x` with the unsigned codes that int8 panels take, if any projection is a
-// product of such.
+// `x` with its codes unsigned too, if any projection takes them so.
 MatMulInput PrepareInput(KernelContext& context, const MatMulInput& x,
                          absl::Span<const Projection> projections) {
   const KernelTable& table = context.table();
   QuantizedRows rows = x.quantized;
   if (std::none_of(projections.begin(), projections.end(),
                    [&](const Projection& projection) {
-                     return ChooseEngine(table, projection.weight->codec,
-                                         rows.tokens) == Engine::kInt8Panels;
+                     return TakesUnsigned(ChooseEngine(
+                         table, projection.weight->codec, rows.tokens));
                    })) {
     return x;
   }

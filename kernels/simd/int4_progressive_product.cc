@@ -11,6 +11,7 @@
 #include "hwy/highway.h"
 #include "kernels/simd/add_ops.h"
 #include "kernels/simd/dot-inl.h"
+#include "kernels/simd/int4_signed_panels-inl.h"
 #include "kernels/simd/int4_tiles-inl.h"
 
 #if OUNCE_SIMD_TARGET
@@ -27,13 +28,6 @@ HWY_INLINE const uint8_t* GroupScales(const Blocks& blocks, int64_t g,
          g * kRowBlock + Blocks::RowOf(part);
 }
 
-HWY_INLINE IntVec LoadGroupScales(const Blocks& blocks, int64_t g, int part) {
-  const hn::Rebind<int8_t, IntTag> di8;
-  const uint8_t* scales = GroupScales(blocks, g, part);
-  return hn::PromoteTo(IntTag(),
-                       hn::LoadU(di8, reinterpret_cast<const int8_t*>(scales)));
-}
-
 struct Int4ProgressiveProduct {
   using Layout = Int4ProgressiveBlockLayout;
   using Sum = IntVec;
@@ -41,6 +35,13 @@ struct Int4ProgressiveProduct {
     return GetInt4ProgressiveBlockLayout(w.cols, w.group_size);
   }
   static HWY_INLINE Sum ZeroSum() { return hn::Zero(IntTag()); }
+  static HWY_INLINE IntVec LoadGroupScales(const Blocks& blocks, int64_t g,
+                                           int part) {
+    const hn::Rebind<int8_t, IntTag> di8;
+    const uint8_t* scales = GroupScales(blocks, g, part);
+    return hn::PromoteTo(
+        IntTag(), hn::LoadU(di8, reinterpret_cast<const int8_t*>(scales)));
+  }
   template <Isa kIsa>
   static constexpr int MaxTokens() {
     return Dot<kIsa>::kU4Tokens;
@@ -104,13 +105,34 @@ struct Int4ProgressiveProduct {
   }
 };
 
+#if HWY_TARGET == HWY_AVX2
+
+void MultiplyAvx2(const MatMulInput& x, const PackedMatrix& w,
+                  int64_t row_begin, int64_t row_end, MatrixView<float> out) {
+  if (x.quantized.unsigned_codes != nullptr) {
+    MultiplySignedPanels<Int4ProgressiveProduct>(x, w, row_begin, row_end, out);
+    return;
+  }
+  MultiplyBlocks<Isa::kAvx2, Int4ProgressiveProduct>(x, w, row_begin, row_end,
+                                                     out);
+}
+
+#endif  // HWY_TARGET == HWY_AVX2
+
 }  // namespace
 
 void EnterInt4ProgressiveProduct(KernelTable* table) {
-  table->matmul[static_cast<size_t>(Codec::kInt4Progressive)] =
+  constexpr auto kCodec = static_cast<size_t>(Codec::kInt4Progressive);
+  table->matmul[kCodec] =
       table->isa == kBaseIsa
           ? MultiplyBlocks<kBaseIsa, Int4ProgressiveProduct>
           : MultiplyBlocks<kExtendedIsa, Int4ProgressiveProduct>;
+#if HWY_TARGET == HWY_AVX2
+  if (table->isa == Isa::kAvx2) {
+    table->matmul[kCodec] = MultiplyAvx2;
+    table->min_unsigned_tokens[kCodec] = kMinPanelTokens;
+  }
+#endif
 }
 
 }  // namespace ounce::HWY_NAMESPACE

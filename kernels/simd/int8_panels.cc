@@ -1,5 +1,5 @@
 // What surrounds oneDNN's products with int8 weights: panels unpacked from the
-// packed layouts, activations made unsigned, sums scaled.
+// packed layouts, sums scaled.
 #include "kernels/simd/targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -190,17 +190,6 @@ void UnpackPanels(const PackedMatrix& w, int64_t row_begin, int64_t row_end,
   }
 }
 
-void MakeUnsigned(const int8_t* codes, int64_t size, uint8_t* out) {
-  const int64_t step = static_cast<int64_t>(hn::Lanes(kBytes));
-  int64_t i = 0;
-  for (; i + step <= size; i += step) {
-    const auto bytes =
-        hn::LoadU(kBytes, reinterpret_cast<const uint8_t*>(codes) + i);
-    hn::StoreU(hn::Xor(bytes, hn::Set(kBytes, 0x80)), kBytes, out + i);
-  }
-  for (; i < size; ++i) out[i] = static_cast<uint8_t>(codes[i] + 128);
-}
-
 void ScaleSums(const int32_t* sums, const Int8Panels& panels, float x_scale,
                int64_t rows, float* out) {
   const IntTag di;
@@ -221,7 +210,6 @@ void EnterInt8Panels(KernelTable* table) {
       UnpackPanels<Int8Source>;
   table->unpack_panels[static_cast<size_t>(Codec::kInt4Progressive)] =
       UnpackPanels<Int4ProgressiveSource>;
-  table->make_unsigned = MakeUnsigned;
   table->scale_sums = ScaleSums;
 }
 

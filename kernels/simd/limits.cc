@@ -99,6 +99,40 @@ int64_t MultiplyU4(int64_t rounds) {
   return rounds * kSums * kLanes * 4;
 }
 
+#if HWY_TARGET == HWY_AVX2
+
+// Two products, then two additions of earlier products: on Zen 3 this pair of
+// instructions is up to 5 % faster so than one after the other.
+template <>
+int64_t MultiplyU4<Isa::kAvx2>(int64_t rounds) {
+  constexpr int kPairs = 4;  // Of sums.
+  constexpr int kAhead = 2;  // Pairs of products that wait.
+  constexpr int kSteps = kPairs * (kAhead + 1);
+  __m256i sums[kPairs][2] = {};
+  __m256i products[kAhead + 1][2] = {};
+  __m256i a = _mm256_set1_epi32(0x01020304);
+  const __m256i b = _mm256_set1_epi32(0x04030201);
+  const auto opaque = [](__m256i& v) { asm volatile("" : "+x"(v)); };
+  for (int64_t i = 0; i < rounds; ++i) {
+#pragma GCC unroll 12
+    for (int step = 0; step < kSteps; ++step) {
+      for (__m256i& product : products[step % (kAhead + 1)]) {
+        opaque(a);
+        product = _mm256_maddubs_epi16(a, b);
+        opaque(product);
+      }
+      for (int j = 0; j < 2; ++j) {
+        __m256i& sum = sums[step % kPairs][j];
+        sum = _mm256_add_epi16(sum, products[(step + 1) % (kAhead + 1)][j]);
+        opaque(sum);
+      }
+    }
+  }
+  return rounds * kSteps * 2 * kLanes * 4;
+}
+
+#endif  // HWY_TARGET == HWY_AVX2
+
 template <Isa kIsa>
 int64_t MultiplyS8(int64_t rounds) {
   IntVec sums[kSums];

@@ -74,9 +74,24 @@ void QuantizeRow(const float* x, int64_t cols, int64_t stride, int8_t* codes,
   std::fill(sums + c / kSumCols, sums + stride / kSumCols, 0);
 }
 
+void MakeUnsigned(const int8_t* codes, int64_t size, uint8_t* out) {
+  const hn::ScalableTag<uint8_t> du8;
+  constexpr int64_t kStep = HWY_LANES(uint8_t);
+  int64_t i = 0;
+  for (; i + kStep <= size; i += kStep) {
+    const auto bytes =
+        hn::LoadU(du8, reinterpret_cast<const uint8_t*>(codes) + i);
+    hn::StoreU(hn::Xor(bytes, hn::Set(du8, 0x80)), du8, out + i);
+  }
+  for (; i < size; ++i) out[i] = static_cast<uint8_t>(codes[i] + 128);
+}
+
 }  // namespace
 
-void EnterQuantizeRow(KernelTable* table) { table->quantize_row = QuantizeRow; }
+void EnterQuantizeRow(KernelTable* table) {
+  table->quantize_row = QuantizeRow;
+  table->make_unsigned = MakeUnsigned;
+}
 
 }  // namespace ounce::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

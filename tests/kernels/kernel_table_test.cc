@@ -38,17 +38,31 @@ class ProductTest : public IsaTest {
     return out;
   }
 
-  // Bit for bit: also the sign of a zero.
+  // Bit for bit: also the sign of a zero.  Where unsigned codes are taken too,
+  // with and without them.
   void ExpectSameBits(const QuantizedRows& x, const PackedMatrix& w) {
     MatMulInput input;
     input.quantized = x;
-    const Matrix actual = Run(table(), input, w, x.tokens);
     const Matrix expected = Run(reference(), input, w, x.tokens);
+    ExpectBits(input, w, expected);
+    if (table().min_unsigned_tokens[static_cast<size_t>(w.codec)] == 0) return;
+    std::vector<uint8_t> codes;
+    for (int64_t i = 0; i < x.tokens * x.stride; ++i) {
+      codes.push_back(static_cast<uint8_t>(x.codes[i] + 128));
+    }
+    input.quantized.unsigned_codes = codes.data();
+    ExpectBits(input, w, expected);
+  }
+
+  void ExpectBits(const MatMulInput& input, const PackedMatrix& w,
+                  const Matrix& expected) {
+    const Matrix actual = Run(table(), input, w, expected.rows());
     const size_t bytes = expected.values().size() * sizeof(float);
     ASSERT_EQ(
         std::memcmp(actual.values().data(), expected.values().data(), bytes), 0)
         << GetCodecInfo(w.codec).name << " " << w.rows << " x " << w.cols
-        << " group " << w.group_size << " tokens " << x.tokens;
+        << " group " << w.group_size << " tokens " << expected.rows()
+        << (input.quantized.unsigned_codes != nullptr ? " unsigned" : "");
   }
 
   void ExpectSameBitsForAllShapes(Codec codec, int64_t group_size, int low,
@@ -108,6 +122,21 @@ TEST_P(ProductTest, ManyTokensAndPanelsHaveTheReferenceBits) {
         ExpectSameBits(x.rows(), w.view());
       }
     }
+  }
+}
+
+// More tokens than pass over one panel, more panels than one, and row blocks by
+// three and two.
+TEST_P(ProductTest, LongPromptsHaveTheReferenceBits) {
+  constexpr int64_t kTokens = 520;
+  constexpr int64_t kCols = 800;
+  RandomData random;
+  const Activations x(
+      kTokens, kCols, [&] { return random.Int(-127, 127); }, random);
+  for (const int64_t rows : {64, 70}) {
+    StoredMatrix w(Codec::kInt4Progressive, rows, kCols, 128);
+    FillQuantized(random, -8, 7, &w);
+    ExpectSameBits(x.rows(), w.view());
   }
 }
 

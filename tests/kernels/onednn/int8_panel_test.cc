@@ -22,7 +22,7 @@ class Int8PanelTest : public IsaTest {
   void SetUp() override {
     IsaTest::SetUp();
     if (IsSkipped()) return;
-    if (table().make_unsigned == nullptr) {
+    if (table().scale_sums == nullptr) {
       GTEST_SKIP() << IsaName(GetParam()) << " multiplies no panels";
     }
     CapOneDnn(GetParam());
