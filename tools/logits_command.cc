@@ -162,8 +162,7 @@ absl::StatusOr<std::vector<int64_t>> ComputeGreedy(const Inputs& inputs,
   Matrix hidden;
   Matrix logits(1, executor->spec().vocab);
   executor->Reset();
-  const bool anew =
-      executor->spec().rotary.scaling == RotaryScaling::kDynamic;
+  const bool anew = executor->spec().rotary.scaling == RotaryScaling::kDynamic;
   while (static_cast<int64_t>(greedy.size()) < count) {
     if (anew) executor->Reset();
     OUNCE_RETURN_IF_ERROR(executor->Forward(input, &hidden));

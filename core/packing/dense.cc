@@ -42,6 +42,7 @@ int64_t HalfPackedBytes(int64_t rows, int64_t cols, int64_t) {
 
 void UnpackF32Rows(const PackedMatrix& matrix, int64_t begin, int64_t end,
                    float* out) {
+  if (begin == end) return;  // `out` may be null.
   std::memcpy(out, matrix.data + begin * matrix.cols * 4,
               static_cast<size_t>((end - begin) * matrix.cols * 4));
 }

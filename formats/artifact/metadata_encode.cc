@@ -24,26 +24,21 @@ static_assert(SameNumber(Codec::kF32, schema::Codec::F32) &&
                          schema::Codec::Int4Asymmetric) &&
               SameNumber(Codec::kInt4Progressive,
                          schema::Codec::Int4Progressive));
-static_assert(SameNumber(ActivationKind::kSilu, schema::Activation::Silu) &&
-              SameNumber(ActivationKind::kGelu, schema::Activation::Gelu) &&
-              SameNumber(ActivationKind::kGeluTanh,
-                         schema::Activation::GeluTanh) &&
-              SameNumber(ActivationKind::kRelu, schema::Activation::Relu) &&
-              SameNumber(ActivationKind::kTanh, schema::Activation::Tanh) &&
-              SameNumber(ActivationKind::kQuickGelu,
-                         schema::Activation::QuickGelu) &&
-              SameNumber(ActivationKind::kReluSquared,
-                         schema::Activation::ReluSquared));
-static_assert(SameNumber(RotaryScaling::kNone, schema::RotaryScaling::None) &&
-              SameNumber(RotaryScaling::kLinear,
-                         schema::RotaryScaling::Linear) &&
-              SameNumber(RotaryScaling::kLlama3,
-                         schema::RotaryScaling::Llama3) &&
-              SameNumber(RotaryScaling::kDynamic,
-                         schema::RotaryScaling::Dynamic) &&
-              SameNumber(RotaryScaling::kYarn, schema::RotaryScaling::Yarn) &&
-              SameNumber(RotaryScaling::kLongRope,
-                         schema::RotaryScaling::LongRope));
+static_assert(
+    SameNumber(ActivationKind::kSilu, schema::Activation::Silu) &&
+    SameNumber(ActivationKind::kGelu, schema::Activation::Gelu) &&
+    SameNumber(ActivationKind::kGeluTanh, schema::Activation::GeluTanh) &&
+    SameNumber(ActivationKind::kRelu, schema::Activation::Relu) &&
+    SameNumber(ActivationKind::kTanh, schema::Activation::Tanh) &&
+    SameNumber(ActivationKind::kQuickGelu, schema::Activation::QuickGelu) &&
+    SameNumber(ActivationKind::kReluSquared, schema::Activation::ReluSquared));
+static_assert(
+    SameNumber(RotaryScaling::kNone, schema::RotaryScaling::None) &&
+    SameNumber(RotaryScaling::kLinear, schema::RotaryScaling::Linear) &&
+    SameNumber(RotaryScaling::kLlama3, schema::RotaryScaling::Llama3) &&
+    SameNumber(RotaryScaling::kDynamic, schema::RotaryScaling::Dynamic) &&
+    SameNumber(RotaryScaling::kYarn, schema::RotaryScaling::Yarn) &&
+    SameNumber(RotaryScaling::kLongRope, schema::RotaryScaling::LongRope));
 static_assert(SameNumber(NormKind::kLayer, schema::NormKind::Layer) &&
               SameNumber(NormPlacement::kOutput,
                          schema::NormPlacement::Output) &&

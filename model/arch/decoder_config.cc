@@ -59,7 +59,8 @@ ModelSpec ReadDecoder(const DecoderDefaults& defaults, ConfigReader* reader) {
   spec.heads = size(keys.heads, "num_attention_heads", defaults.heads);
   ReadHeads(defaults, &spec, reader);
   // An absurd width stays one, without overflow.
-  const int64_t four = spec.width < kMaxWidth ? 4 * spec.width : spec.width;
+  const bool sane = spec.width > 0 && spec.width < kMaxWidth;
+  const int64_t four = sane ? 4 * spec.width : spec.width;
   spec.ffn = defaults.ffn > 0 ? defaults.ffn : four;
   if (!keys.ffn.empty()) spec.ffn = reader->Int(keys.ffn, spec.ffn);
   spec.max_context =

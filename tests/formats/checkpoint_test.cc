@@ -1,5 +1,4 @@
 #include "formats/huggingface/checkpoint.h"
-#include "formats/huggingface/tokenizer_files.h"
 
 #include <filesystem>
 #include <string>
@@ -7,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "formats/huggingface/tokenizer_files.h"
 #include "formats/safetensors/safetensors_writer.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

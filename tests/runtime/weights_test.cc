@@ -102,7 +102,8 @@ TEST(ArrangeWeightsTest, PiecesAreCopiedOnceAndRowsAreAdjacentThen) {
   spec.heads = spec.kv_heads = 1;
   spec.head_dim = 2;
   const std::vector<float> stored = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
-  BoundTensors bound = *BindTensors(spec, nullptr, TinyModel(spec).source());
+  TinyModel model(spec);
+  BoundTensors bound = *BindTensors(spec, nullptr, model.source());
   for (BoundTensor& tensor : bound.tensors) {
     if (tensor.slot.name != "model.layers.0.self_attn.k_proj.weight") continue;
     tensor.matrix.data = reinterpret_cast<const uint8_t*>(stored.data());

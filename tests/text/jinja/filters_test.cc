@@ -8,10 +8,11 @@ namespace ounce::jinja {
 namespace {
 
 TEST(FiltersTest, AnUnknownFilterIsNamedWithThoseWeHave) {
-  EXPECT_THAT(Render("a\n{{ 'x' | urlize }}"),
-              FailsWith(absl::StatusCode::kUnimplemented,
-                        "line 2, column 10: the filter \"urlize\"; we have abs, "
-                        "attr, "));
+  EXPECT_THAT(
+      Render("a\n{{ 'x' | urlize }}"),
+      FailsWith(absl::StatusCode::kUnimplemented,
+                "line 2, column 10: the filter \"urlize\"; we have abs, "
+                "attr, "));
 }
 
 TEST(FiltersTest, AnUnknownFilterThatIsNotReachedDoesNoHarm) {
