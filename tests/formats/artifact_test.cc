@@ -4,6 +4,7 @@
 #include <random>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "core/packing/codec.h"
 #include "formats/artifact/artifact_reader.h"
 #include "formats/artifact/metadata.h"
@@ -102,27 +103,30 @@ TEST(ArtifactHeaderTest, HasTheDocumentedBytes) {
                           0x94, 0x80, 0xdd, 0xef, 0x7f, 0xd8, 0xb6, 0x6a));
 }
 
-// What is written today, and what was written when the format was settled:
-// every later version has to read it.
+// What is written today (0), and what was written when each version was
+// settled: every later version has to read it.
 class StoredArtifactTest : public ArtifactTest,
-                           public ::testing::WithParamInterface<bool> {
+                           public ::testing::WithParamInterface<uint32_t> {
  protected:
   std::string Path() const {
-    const bool golden = GetParam();
-    return golden ? OUNCE_SOURCE_DIR "/tests/formats/golden/version_1.oz"
-                  : folder_.Path("tiny.oz");
+    return GetParam() == 0
+               ? folder_.Path("tiny.oz")
+               : absl::StrCat(OUNCE_SOURCE_DIR "/tests/formats/golden/version_",
+                              GetParam(), ".oz");
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Files, StoredArtifactTest, ::testing::Bool(),
-                         [](const ::testing::TestParamInfo<bool>& golden) {
-                           return golden.param ? "version_1" : "written_now";
+INSTANTIATE_TEST_SUITE_P(Files, StoredArtifactTest, ::testing::Values(0, 1, 2),
+                         [](const ::testing::TestParamInfo<uint32_t>& version) {
+                           return version.param == 0
+                                      ? "written_now"
+                                      : absl::StrCat("version_", version.param);
                          });
 
 TEST_P(StoredArtifactTest, GivesBackWhatWasWritten) {
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<ArtifactReader> reader,
                        ArtifactReader::Open(Path()));
-  EXPECT_EQ(reader->version(), GetParam() ? 1u : 2u);
+  EXPECT_EQ(reader->version(), GetParam() == 0 ? kArtifactVersion : GetParam());
   EXPECT_OK(reader->CheckHashes(nullptr));
   const std::vector<TensorRecord> expected = TinyRecords();
   ASSERT_EQ(reader->records().size(), expected.size());
