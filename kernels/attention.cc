@@ -40,6 +40,21 @@ RowBlock FindBlock(const AttentionArgs& args, int64_t task) {
           std::min(rows, begin + kMaxAttentionRows)};
 }
 
+struct KeyRange {
+  int64_t begin;
+  int64_t end;
+};
+
+// The keys that the token at `position` sees.
+KeyRange KeysOf(const AttentionArgs& args, const AttentionSequence& sequence,
+                int64_t position) {
+  KeyRange keys = {0, args.causal ? position + 1 : sequence.num_keys};
+  if (args.window == 0) return keys;
+  keys.begin = std::max<int64_t>(0, position - args.window + 1);
+  keys.end = std::min(keys.end, position + args.window);
+  return keys;
+}
+
 void AttendBlock(const KernelTable& table, const AttentionArgs& args,
                  const RowBlock& block, float* scratch, MatrixView<float> out) {
   const AttentionSequence& sequence = *block.sequence;
@@ -57,10 +72,12 @@ void AttendBlock(const KernelTable& table, const AttentionArgs& args,
     const int64_t position = sequence.first_position + token;
     queries[i] = args.query.row(sequence.first_row + token) + column;
     outs[i] = out.row(sequence.first_row + token) + column;
-    begin_keys[i] =
-        args.window > 0 ? std::max<int64_t>(0, position - args.window + 1) : 0;
-    end_keys[i] = position + 1;
-    if (args.biases.data != nullptr) biases[i] = args.biases.row(head);
+    const KeyRange keys = KeysOf(args, sequence, position);
+    begin_keys[i] = keys.begin;
+    end_keys[i] = keys.end;
+    if (args.biases.data == nullptr) continue;
+    biases[i] = args.biases.row(head) +
+                (args.bias_origin >= 0 ? args.bias_origin - position : 0);
   }
   AttentionTile tile;
   tile.kv = sequence.kv.head(block.kv_head);
@@ -78,9 +95,12 @@ void AttendBlock(const KernelTable& table, const AttentionArgs& args,
 }
 
 // Bytes of keys and values that all tokens together look at, roughly.
-int64_t AttentionCost(const AttentionSequence& sequence) {
-  return sequence.tokens * (sequence.first_position + sequence.tokens) *
-         sequence.kv.kv_heads * sequence.kv.head_dim * 2;
+int64_t AttentionCost(const AttentionArgs& args,
+                      const AttentionSequence& sequence) {
+  const int64_t keys = args.causal ? sequence.first_position + sequence.tokens
+                                   : sequence.num_keys;
+  return sequence.tokens * keys * sequence.kv.kv_heads * sequence.kv.head_dim *
+         2;
 }
 
 }  // namespace
@@ -116,7 +136,7 @@ void Attention(KernelContext& context, const AttentionArgs& args,
                  args.heads % sequence.kv.kv_heads == 0);
     OUNCE_DCHECK(out.cols == args.heads * sequence.kv.head_dim);
     blocks += NumBlocks(args, sequence);
-    cost += AttentionCost(sequence);
+    cost += AttentionCost(args, sequence);
   }
   context.Run(blocks, cost, [&](int64_t task, int worker) {
     const RowBlock block = FindBlock(args, task);

@@ -20,18 +20,26 @@ struct AttentionSequence {
   int64_t first_position = 0;  // Of the first token; the others follow.
   KvLayer kv;
   const uint8_t* key_mask = nullptr;  // [positions], 0: hidden; or null.
+  int64_t num_keys = 0;  // That are stored; of bidirectional attention alone.
 };
 
 struct AttentionArgs {
   MatrixView<const float> query;  // [tokens, heads * head_dim]
   int64_t heads = 0;              // A multiple of the layers' kv_heads.
-  int64_t window = 0;  // A token sees itself and the window - 1 before; 0: all.
+  // A token sees itself and the window - 1 before (and after it, if it sees
+  // these); 0: all.
+  int64_t window = 0;
+  // The token at position p sees the stored keys at positions <= p; else it
+  // sees all `num_keys` of its sequence.
+  bool causal = true;
   float scale = 1.0f;
   // Scores become soft_cap * tanh(score / soft_cap), unless this is 0.
   float soft_cap = 0.0f;
   // Added to the scores of head h and the key at position p: row h, column p;
-  // empty: nothing.
+  // with a `bias_origin` of 0 or more, column bias_origin + p - q, q the
+  // position of the query.  Empty: nothing.
   MatrixView<const float> biases;
+  int64_t bias_origin = -1;
   absl::Span<const AttentionSequence> sequences;
 };
 
@@ -42,7 +50,6 @@ void StoreKeysAndValues(KernelContext& context,
                         MatrixView<const float> keys,
                         MatrixView<const float> values);
 
-// Causal: the token at position p sees the stored keys at positions <= p.
 // `out` is [tokens, heads * head_dim]; rows of no sequence stay as they are.
 void Attention(KernelContext& context, const AttentionArgs& args,
                MatrixView<float> out);

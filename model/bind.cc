@@ -167,6 +167,26 @@ std::vector<uint8_t> CopyRows(const BoundTensor& tensor, int64_t begin,
 
 }  // namespace
 
+void DropAbsent(const Architecture& architecture, const TensorSource& source,
+                ModelSpec* spec) {
+  const auto has = [&](std::string name, Shape shape) {
+    const TensorSlot slot = {std::move(name), std::move(shape),
+                             TensorRole::kVector};
+    const auto candidates = SourceTensorsOf(architecture.names, *spec, slot);
+    return std::any_of(candidates.begin(), candidates.end(),
+                       [&](const SourceTensor& candidate) {
+                         return source.Find(candidate.name) != nullptr;
+                       });
+  };
+  if (spec->head == HeadKind::kNone && spec->transform.present) {
+    const std::string name = absl::StrCat(TransformName(spec->head), ".weight");
+    spec->transform.present = has(name, {spec->width, spec->width});
+  }
+  if (spec->head == HeadKind::kLanguageModel && spec->head_bias) {
+    spec->head_bias = has(std::string(kHeadBiasName), {spec->vocab});
+  }
+}
+
 absl::StatusOr<BoundTensors> BindTensors(const ModelSpec& spec,
                                          const Architecture* architecture,
                                          const TensorSource& source) {

@@ -33,6 +33,11 @@ struct BoundTensors {
   std::vector<std::string> surplus;
 };
 
+// Drops from `spec` what checkpoints of its architecture may lack and `source`
+// does: the pooler of a base model, the bias of a head.
+void DropAbsent(const Architecture& architecture, const TensorSource& source,
+                ModelSpec* spec);
+
 // Binds `spec`'s tensors.  `architecture` translates names; null binds the
 // canonical names themselves (an artifact).
 // kInvalidArgument: a tensor is missing or has another shape; kUnimplemented:

@@ -18,6 +18,11 @@ constexpr int64_t kMaxContext = int64_t{1} << 32;
 constexpr int64_t kMaxExperts = 4096;
 // A learned position is a row of a matrix: a bound that a file can hold.
 constexpr int64_t kMaxLearned = int64_t{1} << 24;
+constexpr int64_t kMaxBuckets = 4096;
+constexpr int64_t kMaxLabels = int64_t{1} << 16;
+constexpr int64_t kMaxLabelBytes = 1024;
+constexpr int64_t kMaxTokenTypes = 4096;
+constexpr int64_t kMaxBeams = 64;
 
 absl::Status CheckRange(absl::string_view field, int64_t value, int64_t low,
                         int64_t high) {
@@ -138,6 +143,16 @@ absl::Status CheckExperts(const ExpertSpec& experts) {
 }
 
 absl::Status CheckPositions(const ModelSpec& spec) {
+  if (spec.position == PositionKind::kSinusoidal) {
+    return CheckRange("max_context of sinusoidal positions", spec.max_context,
+                      1, kMaxLearned);
+  }
+  if (spec.position == PositionKind::kRelative) {
+    OUNCE_RETURN_IF_ERROR(
+        CheckRange("relative_buckets", spec.relative_buckets, 4, kMaxBuckets));
+    return CheckRange("relative_max_distance", spec.relative_max_distance,
+                      spec.relative_buckets, kMaxLearned);
+  }
   if (spec.position == PositionKind::kLearned) {
     OUNCE_RETURN_IF_ERROR(
         CheckRange("position_offset", spec.position_offset, 0, kMaxSize));
@@ -169,12 +184,81 @@ absl::Status CheckScales(const ModelSpec& spec) {
   return CheckNotNegative("logit_soft_cap", spec.logit_soft_cap);
 }
 
+absl::Status CheckEncoder(const ModelSpec& spec) {
+  const EncoderSpec& encoder = spec.encoder;
+  OUNCE_RETURN_IF_ERROR(CheckRange("encoder layers", encoder.layers, 0, 4096));
+  if (encoder.layers == 0) return absl::OkStatus();
+  OUNCE_RETURN_IF_ERROR(CheckRange("encoder heads", encoder.heads, 1, 4096));
+  OUNCE_RETURN_IF_ERROR(
+      CheckRange("encoder head_dim", encoder.head_dim, 1, 8192));
+  OUNCE_RETURN_IF_ERROR(CheckRange("encoder ffn", encoder.ffn, 1, kMaxSize));
+  OUNCE_RETURN_IF_ERROR(
+      CheckRange("encoder vocab", encoder.vocab, 0, kMaxVocab));
+  if (spec.causal && spec.head == HeadKind::kLanguageModel &&
+      spec.residual == ResidualOrder::kSerial && !spec.residual_from_norm &&
+      spec.experts.experts == 0 && spec.layer_groups == 0 &&
+      spec.layer_kinds.empty() && spec.window == 0 &&
+      spec.embedding_width == 0 && !spec.transform.present) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      "an encoder-decoder needs serial layers, all alike and with one "
+      "feed-forward each, and a plain language model's head");
+}
+
+absl::Status CheckGeneration(const GenerationSpec& generation) {
+  for (const int32_t id : {generation.start_id, generation.forced_first_id,
+                           generation.forced_last_id}) {
+    OUNCE_RETURN_IF_ERROR(CheckRange("generation id", id, -1, kMaxVocab));
+  }
+  for (const int32_t id : generation.suppressed_ids) {
+    OUNCE_RETURN_IF_ERROR(CheckRange("suppressed id", id, 0, kMaxVocab));
+  }
+  OUNCE_RETURN_IF_ERROR(CheckRange("beams", generation.beams, 1, kMaxBeams));
+  for (const int64_t tokens : {generation.no_repeat_ngram,
+                               generation.max_tokens, generation.min_tokens}) {
+    OUNCE_RETURN_IF_ERROR(
+        CheckRange("generation length", tokens, 0, kMaxContext));
+  }
+  if (std::isfinite(generation.length_penalty)) return absl::OkStatus();
+  return absl::InvalidArgumentError("length_penalty is not a finite number");
+}
+
+absl::Status CheckHead(const ModelSpec& spec) {
+  const auto labels = static_cast<int64_t>(spec.labels.size());
+  OUNCE_RETURN_IF_ERROR(CheckRange("number of labels", labels,
+                                   spec.has_labels() ? 1 : 0,
+                                   spec.has_labels() ? kMaxLabels : 0));
+  for (const std::string& label : spec.labels) {
+    OUNCE_RETURN_IF_ERROR(CheckRange("bytes of a label",
+                                     static_cast<int64_t>(label.size()), 0,
+                                     kMaxLabelBytes));
+  }
+  OUNCE_RETURN_IF_ERROR(
+      CheckRange("token_types", spec.token_types, 0, kMaxTokenTypes));
+  OUNCE_RETURN_IF_ERROR(CheckRange(
+      "unplaced_id", spec.unplaced_id, -1,
+      spec.position == PositionKind::kLearned ? spec.position_offset - 1 : -1));
+  return CheckRange("layer_groups", spec.layer_groups, 0, spec.layers);
+}
+
 // Choices that no family combines, and that the executor does not run.
 absl::Status CheckChoices(const ModelSpec& spec) {
   const bool parallel = spec.residual != ResidualOrder::kSerial;
   if (parallel && spec.norm_placement != NormPlacement::kInput) {
     return absl::InvalidArgumentError(
         "parallel attention and feed-forward need norms of their inputs alone");
+  }
+  if (!spec.causal && spec.head == HeadKind::kLanguageModel &&
+      !spec.transform.present) {
+    return absl::InvalidArgumentError(
+        "an encoder's language model head needs a transform");
+  }
+  if (spec.causal && spec.head != HeadKind::kLanguageModel) {
+    return absl::InvalidArgumentError("a decoder needs a language model head");
+  }
+  if (spec.layer_groups > 0 && !spec.layer_kinds.empty()) {
+    return absl::InvalidArgumentError("layers of groups need to be alike");
   }
   if (spec.residual_from_norm &&
       (parallel || spec.norm_placement != NormPlacement::kInput)) {
@@ -195,11 +279,29 @@ bool ModelSpec::uses_rotary(LayerRotary choice) const {
       [choice](const LayerKind& kind) { return kind.rotary == choice; });
 }
 
+ModelSpec EncoderOf(const ModelSpec& spec) {
+  ModelSpec encoder = spec;
+  encoder.encoder = {};
+  encoder.generation = {};
+  encoder.causal = false;
+  encoder.head = HeadKind::kNone;
+  encoder.head_bias = false;
+  encoder.layers = spec.encoder.layers;
+  encoder.heads = encoder.kv_heads = spec.encoder.heads;
+  encoder.head_dim = spec.encoder.head_dim;
+  encoder.ffn = spec.encoder.ffn;
+  if (spec.encoder.vocab > 0) encoder.vocab = spec.encoder.vocab;
+  return encoder;
+}
+
 absl::Status CheckSpec(const ModelSpec& spec) {
   OUNCE_RETURN_IF_ERROR(CheckSizes(spec));
   OUNCE_RETURN_IF_ERROR(CheckScales(spec));
   OUNCE_RETURN_IF_ERROR(CheckExperts(spec.experts));
   OUNCE_RETURN_IF_ERROR(CheckChoices(spec));
+  OUNCE_RETURN_IF_ERROR(CheckHead(spec));
+  OUNCE_RETURN_IF_ERROR(CheckEncoder(spec));
+  OUNCE_RETURN_IF_ERROR(CheckGeneration(spec.generation));
   for (const int32_t id : spec.stop_ids) {
     OUNCE_RETURN_IF_ERROR(CheckRange("stop id", id, 0, kMaxVocab));
   }

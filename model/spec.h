@@ -52,12 +52,27 @@ enum class PositionKind : uint8_t {
   kRotary = 0,
   kLearned = 1,  // A vector per position, added to the embedding.
   kAlibi = 2,    // Scores biased by distance, each head by a slope of its own.
+  kSinusoidal = 3,  // Sines, then cosines of the position, added likewise.
+  kRelative = 4,    // Scores biased by distance, by learned buckets of it.
 };
 // Which rotary angles a layer takes.
 enum class LayerRotary : uint8_t {
   kGlobal = 0,  // ModelSpec::rotary
   kLocal = 1,   // ModelSpec::local_rotary
   kNone = 2,
+};
+
+// What a model gives beside its hidden states.
+enum class HeadKind : uint8_t {
+  kLanguageModel = 0,   // Logits over the vocabulary, for each token.
+  kNone = 1,            // Nothing; perhaps a pooled state.
+  kSequenceLabels = 2,  // Logits over the labels, for the text.
+  kTokenLabels = 3,     // Logits over the labels, for each token.
+};
+// Which of a text's hidden states stands for the text.
+enum class Pooling : uint8_t {
+  kFirst = 0,  // That of the first token.
+  kMean = 1,   // The mean of all that are no padding.
 };
 
 struct RotarySpec {
@@ -104,6 +119,40 @@ struct ExpertSpec {
   // Of the expert that every token takes, weighted by a gate; 0: none.
   int64_t shared_ffn = 0;
   bool normalized = true;  // The picked experts' weights sum to 1.
+};
+
+// What hidden states go through before the head: activation(dense(x)), then
+// perhaps a norm.  With HeadKind::kNone it is the pooler of a text.
+struct HeadTransform {
+  bool present = false;
+  bool bias = true;  // Of `dense`.
+  bool norm = false;
+  ActivationKind activation = ActivationKind::kTanh;
+};
+
+// The encoder of an encoder-decoder.  Whatever is not here is as in the
+// decoder, which the other fields of ModelSpec describe.
+struct EncoderSpec {
+  int64_t layers = 0;  // 0: there is no encoder beside the main stack.
+  int64_t heads = 0;
+  int64_t head_dim = 0;
+  int64_t ffn = 0;
+  int64_t vocab = 0;  // 0: the decoder's, and the same embedding.
+};
+
+// How an encoder-decoder's text is generated unless the user says otherwise.
+// Ids of -1 are none.
+struct GenerationSpec {
+  int32_t start_id = -1;         // What the decoder begins with.
+  int32_t forced_first_id = -1;  // The first that it gives, say a language.
+  int32_t forced_last_id = -1;   // The last at the length limit.
+  int64_t beams = 1;
+  double length_penalty = 1.0;  // A beam's score is divided by length^this.
+  bool early_stopping = false;  // Ends when as many texts as beams are done.
+  int64_t no_repeat_ngram = 0;  // No sequence of so many ids comes twice.
+  int64_t max_tokens = 0;       // 0: not said.
+  int64_t min_tokens = 0;
+  std::vector<int32_t> suppressed_ids;  // Never given.
 };
 
 struct ModelSpec {
@@ -156,6 +205,32 @@ struct ModelSpec {
   double logit_soft_cap = 0.0;
   bool head_bias = false;
 
+  // Every token sees those before it alone; false: all within the window, to
+  // both sides.
+  bool causal = true;
+  EncoderSpec encoder;
+  GenerationSpec generation;
+  int64_t token_types = 0;  // Kinds of tokens that embeddings tell apart.
+  // For kLearned: tokens of this id are not counted by the positions of the
+  // others, and have the row of their own number; -1: none.
+  int64_t unplaced_id = -1;
+  // For kRelative: half of an encoder's buckets are for keys ahead.
+  int64_t relative_buckets = 0;
+  int64_t relative_max_distance = 0;  // From which on all share a bucket.
+  // Positions, token types and the norm are of embeddings that are still
+  // `embedding_width` wide; their projection follows, and has a bias.
+  bool embedding_projected_last = false;
+  // Distinct layers: layer i has the weights of the (i * this / layers)th; 0:
+  // each has its own.
+  int64_t layer_groups = 0;
+  bool first_norm = true;  // Layer 0 normalises what its attention sees.
+  HeadKind head = HeadKind::kLanguageModel;
+  HeadTransform transform;
+  Pooling pooling = Pooling::kFirst;
+  bool unit_embedding = false;      // Text embeddings have length 1.
+  std::vector<std::string> labels;  // Of a classifier, by class.
+  bool multi_label = false;         // A text may have any number of them.
+
   LayerKind layer_kind(int64_t layer) const {
     return layer_kinds.empty() ? LayerKind()
                                : layer_kinds[static_cast<size_t>(layer)];
@@ -171,12 +246,34 @@ struct ModelSpec {
   int64_t token_width() const {
     return embedding_width > 0 ? embedding_width : width;
   }
+  bool has_encoder() const { return encoder.layers > 0; }
+  bool has_labels() const {
+    return head == HeadKind::kSequenceLabels || head == HeadKind::kTokenLabels;
+  }
+  // Layers that are stored, and which of them layer `layer` is.
+  int64_t stored_layers() const {
+    return layer_groups > 0 ? layer_groups : layers;
+  }
+  int64_t stored_layer(int64_t layer) const {
+    return layer_groups > 0 ? layer * layer_groups / layers : layer;
+  }
+  // Width of positions, token types and the embeddings' norm.
+  int64_t position_width() const {
+    return embedding_projected_last ? token_width() : width;
+  }
+  // What the transform makes of `width`.
+  int64_t transform_width() const {
+    return head == HeadKind::kLanguageModel ? token_width() : width;
+  }
   // Rows of the table of learned positions.
   int64_t position_rows() const { return max_context + position_offset; }
   int64_t rotary_dims(const RotarySpec& spec) const {
     return spec.dims > 0 ? spec.dims : head_dim;
   }
 };
+
+// The encoder of an encoder-decoder as a model of its own, without a head.
+ModelSpec EncoderOf(const ModelSpec& spec);
 
 // kInvalidArgument, naming the field, when a value breaks a rule above, is out
 // of any sensible range (so that shapes computed from a valid spec cannot

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 
 namespace ounce {
 namespace {
@@ -52,10 +53,12 @@ bool HasBlockNorms(const ModelSpec& spec) {
   return spec.norm_placement != NormPlacement::kOutput;
 }
 
-void AppendAttention(const ModelSpec& spec, Slots* slots) {
+void AppendAttention(const ModelSpec& spec, bool has_norm, Slots* slots) {
   const int64_t query = spec.heads * spec.head_dim;
   const int64_t kv = spec.kv_heads * spec.head_dim;
-  if (HasBlockNorms(spec)) slots->Norm("input_layernorm", spec.width);
+  if (HasBlockNorms(spec) && has_norm) {
+    slots->Norm("input_layernorm", spec.width);
+  }
   slots->Projection("self_attn.q_proj", query, spec.width, spec.qkv_bias);
   slots->Projection("self_attn.k_proj", kv, spec.width, spec.qkv_bias);
   slots->Projection("self_attn.v_proj", kv, spec.width, spec.qkv_bias);
@@ -66,6 +69,16 @@ void AppendAttention(const ModelSpec& spec, Slots* slots) {
   }
   slots->Projection("self_attn.o_proj", spec.width, query, spec.output_bias);
   if (HasOutputNorms(spec)) slots->Norm("self_attn.output_norm", spec.width);
+}
+
+void AppendCrossAttention(const ModelSpec& spec, Slots* slots) {
+  const int64_t query = spec.heads * spec.head_dim;
+  const int64_t kv = spec.kv_heads * spec.head_dim;
+  slots->Norm("cross_attention_layernorm", spec.width);
+  slots->Projection("cross_attn.q_proj", query, spec.width, spec.qkv_bias);
+  slots->Projection("cross_attn.k_proj", kv, spec.width, spec.qkv_bias);
+  slots->Projection("cross_attn.v_proj", kv, spec.width, spec.qkv_bias);
+  slots->Projection("cross_attn.o_proj", spec.width, query, spec.output_bias);
 }
 
 void AppendExperts(const ModelSpec& spec, Slots* slots) {
@@ -84,7 +97,8 @@ void AppendExperts(const ModelSpec& spec, Slots* slots) {
 void AppendLayer(const ModelSpec& spec, int64_t layer,
                  std::vector<TensorSlot>* table) {
   Slots slots(LayerTensorName(layer, ""), spec, table);
-  AppendAttention(spec, &slots);
+  AppendAttention(spec, layer > 0 || spec.first_norm, &slots);
+  if (spec.has_encoder()) AppendCrossAttention(spec, &slots);
   if (HasBlockNorms(spec) && spec.residual != ResidualOrder::kParallelShared) {
     slots.Norm("post_attention_layernorm", spec.width);
   }
@@ -96,34 +110,76 @@ void AppendLayer(const ModelSpec& spec, int64_t layer,
   if (HasOutputNorms(spec)) slots.Norm("mlp.output_norm", spec.width);
 }
 
+void AppendEmbedding(const ModelSpec& spec, Slots* slots) {
+  const int64_t embedding = spec.token_width();
+  slots->Add(kEmbeddingName, {spec.vocab, embedding}, TensorRole::kEmbedding);
+  if (spec.position == PositionKind::kLearned) {
+    slots->Add(kPositionsName, {spec.position_rows(), spec.position_width()},
+               TensorRole::kPositions);
+  }
+  if (spec.position == PositionKind::kRelative) {
+    slots->Add(kRelativeBiasName, {spec.relative_buckets, spec.heads},
+               TensorRole::kPositions);
+  }
+  if (spec.token_types > 0) {
+    slots->Add(kTokenTypesName, {spec.token_types, spec.position_width()},
+               TensorRole::kPositions);
+  }
+  if (embedding != spec.width || spec.embedding_projected_last) {
+    slots->Projection(kProjectIn, spec.width, embedding,
+                      spec.embedding_projected_last);
+  }
+  if (spec.embedding_norm) slots->Norm(kEmbeddingNorm, spec.position_width());
+}
+
+void AppendHead(const ModelSpec& spec, Slots* slots) {
+  const int64_t embedding = spec.token_width();
+  const HeadTransform& transform = spec.transform;
+  if (transform.present) {
+    const absl::string_view name = TransformName(spec.head);
+    const int64_t width = spec.transform_width();
+    slots->Projection(name, width, spec.width, transform.bias);
+    if (transform.norm) slots->Norm(absl::StrCat(name, "_norm"), width);
+  }
+  if (spec.has_labels()) {
+    const auto labels = static_cast<int64_t>(spec.labels.size());
+    slots->Add(absl::StrCat(kClassifier, ".weight"), {labels, spec.width},
+               TensorRole::kClassifier);
+    slots->Add(absl::StrCat(kClassifier, ".bias"), {labels},
+               TensorRole::kVector);
+  }
+  if (spec.head != HeadKind::kLanguageModel) return;
+  if (embedding != spec.width && !transform.present) {
+    slots->Projection(kProjectOut, embedding, spec.width, false);
+  }
+  if (!spec.tied_head) {
+    slots->Add(kHeadName, {spec.vocab, embedding}, TensorRole::kHead);
+  }
+  if (spec.head_bias) {
+    slots->Add(kHeadBiasName, {spec.vocab}, TensorRole::kVector);
+  }
+}
+
+void AppendEncoder(const ModelSpec& spec, std::vector<TensorSlot>* table) {
+  for (TensorSlot& slot : TensorTable(EncoderOf(spec))) {
+    if (slot.name == kEmbeddingName && spec.encoder.vocab == 0) continue;
+    slot.name = EncoderTensorName(slot.name);
+    table->push_back(std::move(slot));
+  }
+}
+
 }  // namespace
 
 std::vector<TensorSlot> TensorTable(const ModelSpec& spec) {
   std::vector<TensorSlot> table;
+  if (spec.has_encoder()) AppendEncoder(spec, &table);
   Slots slots("", spec, &table);
-  const int64_t embedding = spec.token_width();
-  slots.Add(kEmbeddingName, {spec.vocab, embedding}, TensorRole::kEmbedding);
-  if (spec.position == PositionKind::kLearned) {
-    slots.Add(kPositionsName, {spec.position_rows(), spec.width},
-              TensorRole::kPositions);
-  }
-  if (embedding != spec.width) {
-    slots.Add(kProjectInName, {spec.width, embedding}, TensorRole::kMatrix);
-  }
-  if (spec.embedding_norm) slots.Norm(kEmbeddingNorm, spec.width);
-  for (int64_t layer = 0; layer < spec.layers; ++layer) {
+  AppendEmbedding(spec, &slots);
+  for (int64_t layer = 0; layer < spec.stored_layers(); ++layer) {
     AppendLayer(spec, layer, &table);
   }
   if (spec.final_norm) slots.Norm(kFinalNorm, spec.width);
-  if (embedding != spec.width) {
-    slots.Add(kProjectOutName, {embedding, spec.width}, TensorRole::kMatrix);
-  }
-  if (!spec.tied_head) {
-    slots.Add(kHeadName, {spec.vocab, embedding}, TensorRole::kHead);
-  }
-  if (spec.head_bias) {
-    slots.Add(kHeadBiasName, {spec.vocab}, TensorRole::kVector);
-  }
+  AppendHead(spec, &slots);
   return table;
 }
 
@@ -133,6 +189,24 @@ std::string LayerTensorName(int64_t layer, absl::string_view suffix) {
 
 std::string ExpertName(int64_t expert, absl::string_view projection) {
   return absl::StrCat("mlp.experts.", expert, ".", projection);
+}
+
+absl::string_view TransformName(HeadKind head) {
+  switch (head) {
+    case HeadKind::kLanguageModel:
+      return "lm_head_transform";
+    case HeadKind::kNone:
+      return "pooler";
+    case HeadKind::kSequenceLabels:
+    case HeadKind::kTokenLabels:
+      break;
+  }
+  return "classifier_transform";
+}
+
+std::string EncoderTensorName(absl::string_view name) {
+  absl::ConsumePrefix(&name, "model.");
+  return absl::StrCat("encoder.", name);
 }
 
 int64_t CountParameters(const std::vector<TensorSlot>& table) {

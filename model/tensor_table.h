@@ -7,6 +7,13 @@
 //                                of what a sub-layer gives
 //   mlp.router, mlp.experts.N.gate_proj ..., mlp.shared_expert.gate_proj ...,
 //   mlp.shared_expert_gate
+//   model.embed_token_types, model.relative_bias
+//   pooler, classifier_transform, lm_head_transform
+//                                HeadTransform, with "_norm" behind it its norm
+//   classifier
+//   cross_attn.q_proj ..., cross_attention_layernorm
+//                                of a decoder that sees an encoder
+// The encoder of an encoder-decoder has "encoder." for "model.".
 // `input_layernorm` and `post_attention_layernorm` are the norms of attention
 // and feed-forward wherever they are placed before or after the sum; a
 // feed-forward without a gate has `up_proj` and `down_proj`.
@@ -28,9 +35,10 @@ enum class TensorRole {
   kHead,       // [vocab, width]
   kMatrix,     // A projection inside a block.
   // Never pruned or quantised:
-  kVector,     // A norm's weight or a bias.
-  kPositions,  // Learned positions, [positions, width].
-  kRouter,     // Picks or weighs experts: small, and its errors are jumps.
+  kVector,      // A norm's weight or a bias.
+  kPositions,   // Learned positions or kinds of tokens, [positions, width].
+  kRouter,      // Picks or weighs experts: small, and its errors are jumps.
+  kClassifier,  // Weighs labels, [labels, width]: small.
 };
 
 // Whether passes may touch a tensor; the others keep the type they have.
@@ -54,13 +62,24 @@ inline constexpr absl::string_view kHeadName = "lm_head.weight";
 inline constexpr absl::string_view kHeadBiasName = "lm_head.bias";
 inline constexpr absl::string_view kPositionsName =
     "model.embed_positions.weight";
-inline constexpr absl::string_view kProjectInName = "model.project_in.weight";
-inline constexpr absl::string_view kProjectOutName = "model.project_out.weight";
+inline constexpr absl::string_view kTokenTypesName =
+    "model.embed_token_types.weight";
+inline constexpr absl::string_view kRelativeBiasName =
+    "model.relative_bias.weight";
 // Norms and projections are named without ".weight" and ".bias".
+inline constexpr absl::string_view kProjectIn = "model.project_in";
+inline constexpr absl::string_view kProjectOut = "model.project_out";
+inline constexpr absl::string_view kClassifier = "classifier";
 inline constexpr absl::string_view kEmbeddingNorm = "model.embed_norm";
 inline constexpr absl::string_view kFinalNorm = "model.norm";
 // "model.layers.3.mlp.up_proj.weight" from 3 and "mlp.up_proj.weight".
 std::string LayerTensorName(int64_t layer, absl::string_view suffix);
+
+// What the transform of a head is called, without ".weight" and ".bias".
+absl::string_view TransformName(HeadKind head);
+
+// "encoder.norm" from "model.norm": the same in the encoder beside a decoder.
+std::string EncoderTensorName(absl::string_view name);
 
 // "mlp.experts.3.up_proj" from 3 and "up_proj".
 std::string ExpertName(int64_t expert, absl::string_view projection);

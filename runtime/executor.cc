@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "core/packing/codec.h"
 #include "core/status_macros.h"
 #include "runtime/alibi.h"
+#include "runtime/relative_bias.h"
 
 namespace ounce {
 namespace {
@@ -15,12 +15,16 @@ namespace {
 // in the products and cost memory in proportion.
 constexpr int64_t kChunkTokens = 512;
 
-Projection Project(const LinearWeights& linear, MatrixView<float> out) {
-  return {&linear.weight, linear.bias_or_null(), out};
-}
-
-void Unpack(const PackedMatrix& matrix, int64_t row, float* out) {
-  GetCodecInfo(matrix.codec).unpack_rows(matrix, row, row + 1, out);
+Matrix ScoreBiases(const ModelWeights& weights, int64_t capacity) {
+  const ModelSpec& spec = weights.spec;
+  switch (spec.position) {
+    case PositionKind::kAlibi:
+      return AlibiBiases(spec, capacity);
+    case PositionKind::kRelative:
+      return RelativeBiases(spec, weights.relative_bias.view(), capacity);
+    default:
+      return Matrix();
+  }
 }
 
 // [tokens, n * width] as [tokens * n, width]; its rows must be adjacent.
@@ -35,10 +39,11 @@ Executor::Executor(const ModelWeights& weights, KernelContext* context,
     : weights_(weights),
       context_(*context),
       capacity_(capacity),
-      biases_(spec().position == PositionKind::kAlibi
-                  ? AlibiBiases(spec(), capacity)
-                  : Matrix()),
-      feed_forward_(weights.spec, context) {
+      kv_(options.kv),
+      biases_(ScoreBiases(weights, capacity)),
+      embedding_(weights, context),
+      feed_forward_(weights.spec, context),
+      heads_(weights, context) {
   for (int64_t i = 0; i < options.sequences; ++i) {
     sequences_.push_back({KvCache(weights.spec, options.kv, capacity)});
   }
@@ -51,12 +56,22 @@ Executor::Executor(const ModelWeights& weights, KernelContext* context,
   }
 }
 
-absl::Status Executor::CheckIds(absl::Span<const int32_t> ids) const {
-  for (const int32_t id : ids) {
+absl::Status Executor::CheckIds(const SequenceTokens& tokens) const {
+  for (const int32_t id : tokens.ids) {
     if (id < 0 || id >= spec().vocab) {
       return absl::InvalidArgumentError(absl::StrCat(
           "token id ", id, " is outside the model's vocabulary, 0 to ",
           spec().vocab - 1));
+    }
+  }
+  if (tokens.token_types == nullptr) return absl::OkStatus();
+  const int64_t types = std::max<int64_t>(1, spec().token_types);
+  for (size_t i = 0; i < tokens.ids.size(); ++i) {
+    const int32_t type = tokens.token_types[i];
+    if (type < 0 || type >= types) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("token type ", type,
+                       " is none that the model has, 0 to ", types - 1));
     }
   }
   return absl::OkStatus();
@@ -69,20 +84,24 @@ absl::Status Executor::Check(const SequenceTokens& tokens) const {
         absl::StrCat("no memory for the keys and values of ", capacity(),
                      " tokens; ask for a smaller context or fewer tokens"));
   }
-  OUNCE_RETURN_IF_ERROR(CheckIds(tokens.ids));
+  OUNCE_RETURN_IF_ERROR(CheckIds(tokens));
+  if (spec().has_encoder() &&
+      sequences_[static_cast<size_t>(tokens.sequence)].source == nullptr) {
+    return absl::FailedPreconditionError(
+        "the decoder has no source text; encode one and set it first");
+  }
   const auto count = static_cast<int64_t>(tokens.ids.size());
   if (count > capacity() - cache.size()) {
     return absl::OutOfRangeError(
         absl::StrCat(cache.size() + count, " tokens in a context of ",
                      capacity(), "; give less text or a larger context"));
   }
-  if (spec().position == PositionKind::kLearned &&
+  if ((spec().position == PositionKind::kLearned ||
+       spec().position == PositionKind::kSinusoidal) &&
       count > spec().max_context - cache.size()) {
-    return absl::OutOfRangeError(
-        absl::StrCat(cache.size() + count,
-                     " tokens, and the model has learned positions "
-                     "for ",
-                     spec().max_context, "; give less text"));
+    return absl::OutOfRangeError(absl::StrCat(
+        cache.size() + count, " tokens, and the model has positions for ",
+        spec().max_context, "; give less text"));
   }
   return absl::OkStatus();
 }
@@ -125,7 +144,7 @@ void Executor::Lengthen(const SequenceTokens& added) {
       const auto taken = rest.subspan(0, kChunkTokens);
       rest.remove_prefix(taken.size());
       ForwardPieces(
-          {{&state.cache, taken, added.key_mask, after, rest.empty()}},
+          {{&state.cache, taken, added.key_mask, nullptr, after, rest.empty()}},
           HiddenRows::kLastOfEach, 0, &unused);
     }
   }
@@ -144,22 +163,30 @@ void Executor::Run(absl::Span<const SequenceTokens> batch, HiddenRows rows,
   int64_t row = 0;
   int64_t room = kChunkTokens;
   Pieces pieces;
+  const auto flush = [&] {
+    if (!pieces.empty()) row += ForwardPieces(pieces, rows, row, hidden);
+    pieces.clear();
+    room = kChunkTokens;
+  };
   for (const SequenceTokens& tokens : batch) {
+    Sequence& state = sequences_[static_cast<size_t>(tokens.sequence)];
     absl::Span<const int32_t> ids = tokens.ids;
-    KvCache* cache = &sequences_[static_cast<size_t>(tokens.sequence)].cache;
-    const int64_t length = cache->size() + static_cast<int64_t>(ids.size());
+    const auto size = static_cast<int64_t>(ids.size());
+    const int64_t length = state.cache.size() + size;
+    // A text that sees itself on both sides stays whole.
+    if (!spec().causal && size > room) flush();
     while (!ids.empty()) {
-      const auto taken = ids.subspan(0, static_cast<size_t>(room));
+      const auto taken =
+          spec().causal ? ids.subspan(0, static_cast<size_t>(room)) : ids;
       ids.remove_prefix(taken.size());
-      pieces.push_back({cache, taken, tokens.key_mask, length, ids.empty()});
+      pieces.push_back({&state.cache, taken, tokens.key_mask,
+                        tokens.token_types, length, ids.empty(),
+                        state.source.get()});
       room -= static_cast<int64_t>(taken.size());
-      if (room > 0) continue;
-      row += ForwardPieces(pieces, rows, row, hidden);
-      pieces.clear();
-      room = kChunkTokens;
+      if (room <= 0) flush();
     }
   }
-  if (!pieces.empty()) ForwardPieces(pieces, rows, row, hidden);
+  flush();
 }
 
 void Executor::Angles::Fill(const Pieces& pieces, int64_t tokens) {
@@ -174,79 +201,38 @@ void Executor::Angles::Fill(const Pieces& pieces, int64_t tokens) {
   }
 }
 
-void Executor::LookUp(const Pieces& pieces, Matrix* out) {
-  int64_t row = 0;
-  for (const Piece& piece : pieces) {
-    for (const int32_t id : piece.ids) {
-      Unpack(weights_.embedding, id, out->row(row++));
-    }
-  }
-}
-
-void Executor::AddPositions(const Pieces& pieces) {
-  normed_.Resize(residual_.rows(), spec().width);
-  int64_t row = 0;
-  for (const Piece& piece : pieces) {
-    const int64_t first = piece.cache->size() + spec().position_offset;
-    for (size_t t = 0; t < piece.ids.size(); ++t) {
-      Unpack(weights_.positions, first + static_cast<int64_t>(t),
-             normed_.row(row++));
-    }
-  }
-  Add(context_, normed_.view(), residual_.view());
-}
-
 void Executor::Embed(const Pieces& pieces) {
   const OpTimer timer(op_times_, Op::kEmbedding);
-  int64_t tokens = 0;
-  for (const Piece& piece : pieces) {
-    tokens += static_cast<int64_t>(piece.ids.size());
-  }
-  residual_.Resize(tokens, spec().width);
+  const int64_t tokens = CountTokens(pieces);
   if (angles_.has_value()) angles_->Fill(pieces, tokens);
   if (local_angles_.has_value()) local_angles_->Fill(pieces, tokens);
-  if (weights_.project_in.bytes == 0) {
-    LookUp(pieces, &residual_);
-  } else {
-    narrow_.Resize(tokens, spec().token_width());
-    LookUp(pieces, &narrow_);
-    Linear(context_,
-           ProductInput(context_, narrow_.view(), {&weights_.project_in},
-                        &quantizer_),
-           {{&weights_.project_in, nullptr, residual_.view()}});
-  }
-  if (spec().embedding_scale != 1.0) {
-    Scale(context_, static_cast<float>(spec().embedding_scale),
-          residual_.view());
-  }
-  if (spec().position == PositionKind::kLearned) AddPositions(pieces);
-  if (spec().embedding_norm) {
-    Normalize(context_, ToNorm(weights_.embedding_norm), residual_.view(),
-              residual_.view());
-  }
+  embedding_.Embed(pieces, &residual_);
 }
 
 int64_t Executor::ForwardPieces(const Pieces& pieces, HiddenRows rows,
                                 int64_t row, Matrix* hidden) {
   Embed(pieces);
-  const auto last = static_cast<int64_t>(weights_.layers.size()) - 1;
-  int64_t index = 0;
-  for (const LayerWeights& layer : weights_.layers) {
+  piece_rows_.clear();
+  for (const Piece& piece : pieces) piece_rows_.push_back(piece.size());
+  for (int64_t index = 0; index < spec().layers; ++index) {
+    const LayerWeights& layer =
+        weights_.layers[static_cast<size_t>(spec().stored_layer(index))];
     Attend(layer, index, pieces);
-    if (index++ == last && rows == HiddenRows::kLastOfEach) {
+    if (index + 1 == spec().layers && rows == HiddenRows::kLastOfEach) {
       KeepLastRows(pieces);
       if (residual_.rows() == 0) break;
     }
-    Complete(layer);
+    Complete(layer, index, pieces);
   }
-  for (const Piece& piece : pieces) {
-    piece.cache->Advance(static_cast<int64_t>(piece.ids.size()));
+  if (spec().causal) {
+    for (const Piece& piece : pieces) piece.cache->Advance(piece.size());
   }
   const OpTimer timer(op_times_, Op::kNorm);
   const MatrixView<float> out =
       hidden->view().Rows(row, row + residual_.rows());
   if (spec().final_norm) {
-    Normalize(context_, ToNorm(weights_.final_norm), residual_.view(), out);
+    Normalize(context_, NormOf(spec(), weights_.final_norm), residual_.view(),
+              out);
   } else {
     std::copy_n(residual_.row(0), residual_.rows() * residual_.cols(),
                 out.data);
@@ -267,10 +253,9 @@ void Executor::Attend(const LayerWeights& layer, int64_t index,
       {&layer.query.weight, &layer.key.weight, &layer.value.weight});
   {
     const OpTimer timer(op_times_, Op::kQkv);
-    Linear(
-        context_, x,
-        {Project(layer.query, query_.view()), Project(layer.key, key_.view()),
-         Project(layer.value, value_.view())});
+    Linear(context_, x,
+           {layer.query.Into(query_.view()), layer.key.Into(key_.view()),
+            layer.value.Into(value_.view())});
   }
   Place(layer, index, pieces);
   const OpTimer timer(op_times_, Op::kAttention);
@@ -280,7 +265,11 @@ void Executor::Attend(const LayerWeights& layer, int64_t index,
   args.window = spec().layer_window(index);
   args.scale = AttentionScale(index);
   args.soft_cap = static_cast<float>(spec().attention_soft_cap);
-  if (spec().position == PositionKind::kAlibi) args.biases = biases_.view();
+  args.causal = spec().causal;
+  args.biases = biases_.view();
+  if (spec().position == PositionKind::kRelative) {
+    args.bias_origin = capacity_ - 1;
+  }
   args.sequences = attention_sequences_;
   Attention(context_, args, attended_.view());
 }
@@ -295,8 +284,8 @@ void Executor::Place(const LayerWeights& layer, int64_t index,
         SplitRows(&query_, whole ? query_.cols() : head_dim);
     const MatrixView<float> keys =
         SplitRows(&key_, whole ? key_.cols() : head_dim);
-    Normalize(context_, ToNorm(layer.query_norm), queries, queries);
-    Normalize(context_, ToNorm(layer.key_norm), keys, keys);
+    Normalize(context_, NormOf(spec(), layer.query_norm), queries, queries);
+    Normalize(context_, NormOf(spec(), layer.key_norm), keys, keys);
   }
   const LayerRotary choice = spec().layer_kind(index).rotary;
   if (spec().position == PositionKind::kRotary &&
@@ -316,7 +305,8 @@ void Executor::Place(const LayerWeights& layer, int64_t index,
   for (const Piece& piece : pieces) {
     const auto count = static_cast<int64_t>(piece.ids.size());
     attention_sequences_.push_back({row, count, piece.cache->size(),
-                                    piece.cache->layer(index), piece.key_mask});
+                                    piece.cache->layer(index), piece.key_mask,
+                                    count});
     row += count;
   }
   StoreKeysAndValues(context_, attention_sequences_, key_.view(),
@@ -326,9 +316,10 @@ void Executor::Place(const LayerWeights& layer, int64_t index,
 void Executor::KeepLastRows(const Pieces& pieces) {
   int64_t kept = 0;
   int64_t end = 0;
-  for (const Piece& piece : pieces) {
-    end += static_cast<int64_t>(piece.ids.size());
-    if (!piece.is_last) continue;
+  for (size_t p = 0; p < pieces.size(); ++p) {
+    end += pieces[p].size();
+    piece_rows_[p] = pieces[p].is_last ? 1 : 0;
+    if (!pieces[p].is_last) continue;
     for (Matrix* matrix : {&attended_, &residual_}) {
       std::copy_n(matrix->row(end - 1), matrix->cols(), matrix->row(kept));
     }
@@ -338,24 +329,38 @@ void Executor::KeepLastRows(const Pieces& pieces) {
   residual_.Resize(kept, residual_.cols());
 }
 
-void Executor::Complete(const LayerWeights& layer) {
-  const bool parallel = spec().residual != ResidualOrder::kSerial;
+void Executor::Complete(const LayerWeights& layer, int64_t index,
+                        const Pieces& pieces) {
+  // The feed-forward of a parallel layer sees what the attention saw, and adds
+  // both.
+  if (spec().residual == ResidualOrder::kSerial) {
+    AddAttention(layer.output, layer.attention_output_norm,
+                 layer.attention_norm);
+  }
+  if (spec().has_encoder()) AttendToSources(layer, index, pieces);
+  AddFeedForward(layer);
+}
+
+void Executor::AddAttention(const LinearWeights& output,
+                            const NormWeights& output_norm,
+                            const NormWeights& sum_norm) {
+  const OpTimer timer(op_times_, Op::kOutput);
+  AddProjection(attended_.view(), output, output_norm);
+  NormalizeSum(sum_norm);
+}
+
+void Executor::AddFeedForward(const LayerWeights& layer) {
   const auto add_attention = [&] {
-    const OpTimer timer(op_times_, Op::kOutput);
-    AddProjection(attended_.view(), layer.output, layer.attention_output_norm);
-    if (spec().norm_placement == NormPlacement::kSum) {
-      Normalize(context_, ToNorm(layer.attention_norm), residual_.view(),
-                residual_.view());
-    }
+    if (spec().residual == ResidualOrder::kSerial) return;
+    AddAttention(layer.output, layer.attention_output_norm,
+                 layer.attention_norm);
   };
-  // The feed-forward of a parallel layer sees what the attention saw.
-  if (!parallel) add_attention();
   if (layer.experts != nullptr) {
     SubLayerInput(layer.ffn_norm, {});
     const MatrixView<const float> mixed = feed_forward_.Mix(
         *layer.experts, NormalizesInput() ? normed_.view() : residual_.view(),
         op_times_);
-    if (parallel) add_attention();
+    add_attention();
     normed_.Resize(mixed.rows, mixed.cols);
     std::copy_n(mixed.data, mixed.rows * mixed.cols, normed_.row(0));
     AddToResidual(layer.ffn_output_norm, normed_.view());
@@ -364,14 +369,16 @@ void Executor::Complete(const LayerWeights& layer) {
         layer.ffn_norm, {&layer.ffn.gate.weight, &layer.ffn.up.weight});
     const MatrixView<const float> hidden =
         feed_forward_.Hidden(layer.ffn, x, op_times_);
-    if (parallel) add_attention();
+    add_attention();
     const OpTimer timer(op_times_, Op::kDown);
     AddProjection(hidden, layer.ffn.down, layer.ffn_output_norm);
   }
-  if (spec().norm_placement == NormPlacement::kSum) {
-    Normalize(context_, ToNorm(layer.ffn_norm), residual_.view(),
-              residual_.view());
-  }
+  NormalizeSum(layer.ffn_norm);
+}
+
+void Executor::NormalizeSum(const NormWeights& norm) {
+  if (spec().norm_placement != NormPlacement::kSum) return;
+  Normalize(context_, NormOf(spec(), norm), residual_.view(), residual_.view());
 }
 
 void Executor::AddProjection(MatrixView<const float> x,
@@ -380,7 +387,7 @@ void Executor::AddProjection(MatrixView<const float> x,
   const MatMulInput input =
       ProductInput(context_, x, {&linear.weight}, &quantizer_);
   normed_.Resize(x.rows, spec().width);
-  const Projection projection = Project(linear, normed_.view());
+  const Projection projection = linear.Into(normed_.view());
   if (output_norm.weight.empty() && spec().residual_scale == 1.0) {
     LinearAdd(context_, input, projection, residual_.view());
     return;
@@ -392,7 +399,7 @@ void Executor::AddProjection(MatrixView<const float> x,
 void Executor::AddToResidual(const NormWeights& output_norm,
                              MatrixView<float> given) {
   if (!output_norm.weight.empty()) {
-    Normalize(context_, ToNorm(output_norm), given, given);
+    Normalize(context_, NormOf(spec(), output_norm), given, given);
   }
   if (spec().residual_scale != 1.0) {
     Scale(context_, static_cast<float>(spec().residual_scale), given);
@@ -403,16 +410,6 @@ void Executor::AddToResidual(const NormWeights& output_norm,
 bool Executor::NormalizesInput() const {
   return spec().norm_placement == NormPlacement::kInput ||
          spec().norm_placement == NormPlacement::kInputAndOutput;
-}
-
-Norm Executor::ToNorm(const NormWeights& weights) const {
-  Norm norm;
-  norm.kind =
-      spec().norm == NormKind::kRms ? Norm::Kind::kRms : Norm::Kind::kLayer;
-  norm.weight = weights.weight.data();
-  norm.bias = weights.bias.empty() ? nullptr : weights.bias.data();
-  norm.epsilon = static_cast<float>(spec().norm_epsilon);
-  return norm;
 }
 
 float Executor::AttentionScale(int64_t layer) const {
@@ -428,7 +425,7 @@ MatMulInput Executor::SubLayerInput(
     const NormWeights& norm,
     std::initializer_list<const PackedMatrix*> weights) {
   const OpTimer timer(op_times_, Op::kNorm);
-  if (!NormalizesInput()) {
+  if (!NormalizesInput() || norm.weight.empty()) {
     return ProductInput(context_, residual_.view(), weights, &quantizer_);
   }
   normed_.Resize(residual_.rows(), residual_.cols());
@@ -436,9 +433,9 @@ MatMulInput Executor::SubLayerInput(
   input.dense = normed_.view();
   if (AnyQuantized(weights)) {
     input.quantized = quantizer_.NormAndQuantize(
-        context_, ToNorm(norm), residual_.view(), normed_.view());
+        context_, NormOf(spec(), norm), residual_.view(), normed_.view());
   } else {
-    Normalize(context_, ToNorm(norm), residual_.view(), normed_.view());
+    Normalize(context_, NormOf(spec(), norm), residual_.view(), normed_.view());
   }
   if (spec().residual_from_norm) {
     std::copy_n(normed_.row(0), normed_.rows() * normed_.cols(),
@@ -450,22 +447,7 @@ MatMulInput Executor::SubLayerInput(
 void Executor::Logits(MatrixView<const float> hidden,
                       MatrixView<float> logits) {
   const OpTimer timer(op_times_, Op::kHead);
-  if (weights_.project_out.bytes > 0) {
-    narrow_.Resize(hidden.rows, spec().token_width());
-    Linear(context_,
-           ProductInput(context_, hidden, {&weights_.project_out}, &quantizer_),
-           {{&weights_.project_out, nullptr, narrow_.view()}});
-    hidden = narrow_.view();
-  }
-  Linear(context_,
-         ProductInput(context_, hidden, {&weights_.head.weight}, &quantizer_),
-         {Project(weights_.head, logits)});
-  if (spec().logit_scale != 1.0) {
-    Scale(context_, static_cast<float>(spec().logit_scale), logits);
-  }
-  if (spec().logit_soft_cap > 0.0) {
-    SoftCap(context_, static_cast<float>(spec().logit_soft_cap), logits);
-  }
+  heads_.Logits(hidden, logits);
 }
 
 }  // namespace ounce

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -17,9 +18,12 @@
 #include "kernels/linear.h"
 #include "kernels/pointwise.h"
 #include "kernels/quantize_rows.h"
+#include "runtime/embedding.h"
 #include "runtime/feed_forward.h"
+#include "runtime/heads.h"
 #include "runtime/kv_cache.h"
 #include "runtime/op_times.h"
+#include "runtime/piece.h"
 #include "runtime/rotary_table.h"
 #include "runtime/weights.h"
 
@@ -36,11 +40,22 @@ struct SequenceTokens {
   absl::Span<const int32_t> ids;  // At least one.
   // Covers all positions up to the last of `ids`; 0 hides one from attention.
   const uint8_t* key_mask = nullptr;
+  // The kind of each of `ids`, where a model tells kinds apart; null: all 0.
+  const int32_t* token_types = nullptr;
+};
+
+// What a decoder sees of a text that went through its encoder: keys and values
+// of each of its layers.
+struct EncodedSource {
+  KvCache cache;
+  std::vector<uint8_t> mask;  // Empty: no token is hidden.
 };
 
 // Which final hidden states a forward pass gives.
 enum class HiddenRows : uint8_t { kAll, kLastOfEach };
 
+// A causal model continues its sequences; one that is not computes each call's
+// texts whole, and keeps nothing of them.
 // Not thread-safe itself; its products use the context's pool.  Deterministic:
 // on one instruction set the bits of the result do not depend on the number of
 // threads, and quantised weights give a sequence the same bits whatever runs
@@ -52,10 +67,20 @@ class Executor {
   Executor(const ModelWeights& weights, KernelContext* context,
            int64_t capacity, const ExecutorOptions& options = {});
 
+  // Of an encoder-decoder: makes `encoded`, the encoder's hidden states
+  // [tokens, width], what `sequence` sees from now on; 0 in `mask` ([tokens] or
+  // empty) hides one.  The sequence starts anew. kResourceExhausted: the keys
+  // and values do not fit memory.
+  absl::Status SetSource(MatrixView<const float> encoded,
+                         absl::Span<const uint8_t> mask, int64_t sequence = 0);
+  // Makes sequence `to` what `from` is.
+  void CopySequence(int64_t from, int64_t to);
+
   // Appends to each sequence of `batch`, none of them named twice, and leaves
   // the final-norm outputs in `hidden`, made [rows, width]: of all ids in the
   // order of the batch, or of the last id of each of its sequences.
-  // kInvalidArgument: an id outside the vocabulary.
+  // kInvalidArgument: an id or a kind of token that the model has not.
+  // kFailedPrecondition: a decoder's sequence has no source.
   // kOutOfRange: more tokens than `capacity`, or than learned positions.
   // kResourceExhausted: the cache of `capacity` tokens does not fit memory.
   // After an error the sequences are what they were.
@@ -67,6 +92,8 @@ class Executor {
 
   // Logits of rows of Forward()'s output: `logits` is [hidden.rows, vocab].
   void Logits(MatrixView<const float> hidden, MatrixView<float> logits);
+  // The other heads, of models that have them.
+  Heads& heads() { return heads_; }
 
   // Starts a new sequence.
   void Reset(int64_t sequence = 0) { Rewind(0, sequence); }
@@ -88,16 +115,8 @@ class Executor {
     // all tokens, and the length for which their keys were turned.
     std::vector<int32_t> ids = {};
     int64_t length = 0;
+    std::shared_ptr<const EncodedSource> source = nullptr;
   };
-  // Tokens of one sequence that go through the layers together.
-  struct Piece {
-    KvCache* cache;
-    absl::Span<const int32_t> ids;
-    const uint8_t* key_mask;
-    int64_t length;  // Of its sequence, with what is still to come.
-    bool is_last;    // Of its sequence.
-  };
-  using Pieces = absl::InlinedVector<Piece, 8>;
   // Cosines and sines of the tokens at hand, by one description of positions.
   struct Angles {
     Angles(const RotarySpec& spec, int64_t dims) : table(spec, dims) {}
@@ -108,7 +127,7 @@ class Executor {
   };
 
   absl::Status Check(const SequenceTokens& tokens) const;
-  absl::Status CheckIds(absl::Span<const int32_t> ids) const;
+  absl::Status CheckIds(const SequenceTokens& tokens) const;
   // Forward() of what passed the checks.
   void Run(absl::Span<const SequenceTokens> batch, HiddenRows rows,
            Matrix* hidden);
@@ -119,14 +138,19 @@ class Executor {
   int64_t ForwardPieces(const Pieces& pieces, HiddenRows rows, int64_t row,
                         Matrix* hidden);
   void Embed(const Pieces& pieces);
-  void LookUp(const Pieces& pieces, Matrix* out);
-  void AddPositions(const Pieces& pieces);
   // Leaves the attention's output in `attended_`.
   void Attend(const LayerWeights& layer, int64_t index, const Pieces& pieces);
   // Turns `query_` and `key_` and stores keys and values.
   void Place(const LayerWeights& layer, int64_t index, const Pieces& pieces);
   // The rest of the layer.
-  void Complete(const LayerWeights& layer);
+  void Complete(const LayerWeights& layer, int64_t index, const Pieces& pieces);
+  void AddFeedForward(const LayerWeights& layer);
+  // Adds what the attention gave, in `attended_`, by its output projection.
+  void AddAttention(const LinearWeights& output, const NormWeights& output_norm,
+                    const NormWeights& sum_norm);
+  // What the decoder's tokens see of their sources.
+  void AttendToSources(const LayerWeights& layer, int64_t index,
+                       const Pieces& pieces);
   // Adds a sub-layer's output projection of `x` to `residual_`.
   void AddProjection(MatrixView<const float> x, const LinearWeights& linear,
                      const NormWeights& output_norm);
@@ -135,26 +159,32 @@ class Executor {
   // Drops all rows of `attended_` and `residual_` but the last of each piece
   // that is its sequence's last.
   void KeepLastRows(const Pieces& pieces);
+  // Normalises `residual_` if the model does so after each sum.
+  void NormalizeSum(const NormWeights& norm);
 
   // `residual_`, normalised if the model does so before its sub-layers, as the
   // weights want it: quantised when any is.
   MatMulInput SubLayerInput(const NormWeights& norm,
                             std::initializer_list<const PackedMatrix*> weights);
-  Norm ToNorm(const NormWeights& weights) const;
   bool NormalizesInput() const;
   float AttentionScale(int64_t layer) const;
 
   const ModelWeights& weights_;
   KernelContext& context_;
   const int64_t capacity_;
+  const KvType kv_;
   std::vector<Sequence> sequences_;
   std::optional<Angles> angles_, local_angles_;
-  const Matrix biases_;  // Of ALiBi.
+  const Matrix biases_;  // Of the scores, by position or distance.
   OpTimes* op_times_ = nullptr;
   RowQuantizer quantizer_;
+  Embedding embedding_;
   FeedForward feed_forward_;
+  Heads heads_;
+  // Rows of `residual_` that each piece has.
+  absl::InlinedVector<int64_t, 8> piece_rows_;
   // Activations of the tokens that go through the layers together.
-  Matrix residual_, normed_, query_, key_, value_, attended_, narrow_;
+  Matrix residual_, normed_, query_, key_, value_, attended_;
   absl::InlinedVector<AttentionSequence, 8> attention_sequences_;
 };
 

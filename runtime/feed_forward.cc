@@ -10,7 +10,20 @@
 namespace ounce {
 namespace {
 
-Activation ToKernel(ActivationKind kind) {
+// In place.
+void Softmax(float* scores, int64_t size) {
+  const float largest = *std::max_element(scores, scores + size);
+  float sum = 0.0f;
+  for (int64_t i = 0; i < size; ++i) {
+    scores[i] = std::exp(scores[i] - largest);
+    sum += scores[i];
+  }
+  for (int64_t i = 0; i < size; ++i) scores[i] /= sum;
+}
+
+}  // namespace
+
+Activation KernelActivation(ActivationKind kind) {
   switch (kind) {
     case ActivationKind::kSilu:
       return Activation::kSilu;
@@ -29,19 +42,6 @@ Activation ToKernel(ActivationKind kind) {
   }
   return Activation::kSilu;
 }
-
-// In place.
-void Softmax(float* scores, int64_t size) {
-  const float largest = *std::max_element(scores, scores + size);
-  float sum = 0.0f;
-  for (int64_t i = 0; i < size; ++i) {
-    scores[i] = std::exp(scores[i] - largest);
-    sum += scores[i];
-  }
-  for (int64_t i = 0; i < size; ++i) scores[i] /= sum;
-}
-
-}  // namespace
 
 bool AnyQuantized(std::initializer_list<const PackedMatrix*> weights) {
   return std::any_of(weights.begin(), weights.end(), [](const PackedMatrix* w) {
@@ -64,7 +64,7 @@ MatrixView<const float> FeedForward::Hidden(const FeedForwardWeights& weights,
                                             const MatMulInput& x,
                                             OpTimes* times) {
   const OpTimer timer(times, Op::kGateUp);
-  const Activation activation = ToKernel(spec_.activation);
+  const Activation activation = KernelActivation(spec_.activation);
   const int64_t ffn = weights.up.weight.rows;
   gate_.Resize(x.dense.rows, ffn);
   if (!spec_.gated_ffn) {

@@ -25,6 +25,8 @@ namespace ounce {
 MatMulInput ProductInput(KernelContext& context, MatrixView<const float> x,
                          std::initializer_list<const PackedMatrix*> weights,
                          RowQuantizer* quantizer);
+// The kernels' name of an activation.
+Activation KernelActivation(ActivationKind kind);
 // Whether any of `weights` is quantised.
 bool AnyQuantized(std::initializer_list<const PackedMatrix*> weights);
 

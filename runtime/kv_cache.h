@@ -15,7 +15,9 @@ namespace ounce {
 // Of one sequence.  Not thread-safe.
 class KvCache {
  public:
-  // Room for `capacity` positions; memory is taken as positions are written.
+  // Room for `capacity` positions; memory is taken as positions are written.  A
+  // model that is not causal computes all positions anew each time: its layers
+  // share the memory of one.
   KvCache(const ModelSpec& spec, KvType type, int64_t capacity);
 
   // False when the system has not that much memory: the cache is of no use
@@ -27,6 +29,8 @@ class KvCache {
   // Forgets all positions, or all from `size` on.
   void Truncate(int64_t size) { size_ = size; }
   void Advance(int64_t tokens) { size_ += tokens; }
+  // Takes over the positions of `other`, which has the same shape.
+  void CopyFrom(const KvCache& other);
 
   KvLayer layer(int64_t index) const;
 
@@ -36,6 +40,7 @@ class KvCache {
 
  private:
   KvLayer shape_;  // Of every layer, without its memory.
+  int64_t layers_ = 1;
   int64_t layer_bytes_ = 0;
   int64_t size_ = 0;
   // Left uninitialised: pages that are never written cost nothing.

@@ -99,7 +99,9 @@ class Runner {
 std::array<OpWork, kNumOps> CountWork(const ModelWeights& weights) {
   std::array<OpWork, kNumOps> work;
   const auto at = [&](Op op) { return &work[static_cast<size_t>(op)]; };
-  for (const LayerWeights& layer : weights.layers) {
+  for (int64_t index = 0; index < weights.spec.layers; ++index) {
+    const LayerWeights& layer =
+        weights.layers[static_cast<size_t>(weights.spec.stored_layer(index))];
     AddMatrices({&layer.query.weight, &layer.key.weight, &layer.value.weight},
                 at(Op::kQkv));
     AddMatrices({&layer.output.weight}, at(Op::kOutput));
@@ -116,7 +118,9 @@ std::array<OpWork, kNumOps> CountWork(const ModelWeights& weights) {
     }
     AddFeedForward(experts.shared, at(Op::kGateUp), at(Op::kDown));
   }
-  AddMatrices({&weights.project_out, &weights.head.weight}, at(Op::kHead));
+  AddMatrices({&weights.head_transform.weight, &weights.project_out.weight,
+               &weights.head.weight, &weights.classifier.weight},
+              at(Op::kHead));
   return work;
 }
 

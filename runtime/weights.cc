@@ -15,8 +15,9 @@ namespace {
 // is empty.
 class Lookup {
  public:
-  Lookup(const BoundTensors& bound, ModelWeights* weights)
-      : weights_(*weights) {
+  // Of the encoder beside a decoder, if `is_encoder`.
+  Lookup(const BoundTensors& bound, bool is_encoder, ModelWeights* weights)
+      : is_encoder_(is_encoder), weights_(*weights) {
     for (const BoundTensor& tensor : bound.tensors) {
       by_name_[tensor.slot.name] = &tensor;
     }
@@ -32,6 +33,13 @@ class Lookup {
       matrix.data = weights_.copies.back()->data();
     }
     return matrix;
+  }
+  ounce::Matrix Floats(absl::string_view name) const {
+    const BoundTensor* tensor = Find(name);
+    if (tensor == nullptr) return {};
+    ounce::Matrix values(tensor->matrix.rows, tensor->matrix.cols);
+    ReadRows(*tensor, 0, values.rows(), values.values().data());
+    return values;
   }
   std::vector<float> Vector(absl::string_view name) const {
     const BoundTensor* tensor = Find(name);
@@ -60,10 +68,12 @@ class Lookup {
 
  private:
   const BoundTensor* Find(absl::string_view name) const {
-    const auto found = by_name_.find(name);
+    auto found = by_name_.find(name);
+    if (is_encoder_) found = by_name_.find(EncoderTensorName(name));
     return found == by_name_.end() ? nullptr : found->second;
   }
 
+  const bool is_encoder_;
   ModelWeights& weights_;
   absl::flat_hash_map<std::string, const BoundTensor*> by_name_;
 };
@@ -99,6 +109,11 @@ LayerWeights ArrangeLayer(const ModelSpec& spec, int64_t layer,
   out.key_norm = find.Norm(name("self_attn.k_norm"));
   out.output = find.Linear(name("self_attn.o_proj"));
   out.attention_output_norm = find.Norm(name("self_attn.output_norm"));
+  out.cross_norm = find.Norm(name("cross_attention_layernorm"));
+  out.cross_query = find.Linear(name("cross_attn.q_proj"));
+  out.cross_key = find.Linear(name("cross_attn.k_proj"));
+  out.cross_value = find.Linear(name("cross_attn.v_proj"));
+  out.cross_output = find.Linear(name("cross_attn.o_proj"));
   out.ffn_norm = spec.residual == ResidualOrder::kParallelShared
                      ? out.attention_norm
                      : find.Norm(name("post_attention_layernorm"));
@@ -118,31 +133,62 @@ void Append(const FeedForwardWeights& ffn,
   }
 }
 
-}  // namespace
-
-ModelWeights ArrangeWeights(const ModelSpec& spec, const BoundTensors& bound) {
+ModelWeights ArrangeStack(const ModelSpec& spec, const BoundTensors& bound,
+                          bool is_encoder) {
   ModelWeights weights;
   weights.spec = spec;
-  const Lookup find(bound, &weights);
+  const Lookup find(bound, is_encoder, &weights);
   weights.embedding = find.Matrix(kEmbeddingName);
   weights.positions = find.Matrix(kPositionsName);
-  weights.project_in = find.Matrix(kProjectInName);
+  weights.token_types = find.Matrix(kTokenTypesName);
+  weights.relative_bias = find.Floats(kRelativeBiasName);
+  weights.project_in = find.Linear(kProjectIn);
   weights.embedding_norm = find.Norm(kEmbeddingNorm);
-  for (int64_t layer = 0; layer < spec.layers; ++layer) {
+  for (int64_t layer = 0; layer < spec.stored_layers(); ++layer) {
     weights.layers.push_back(ArrangeLayer(spec, layer, find));
   }
   weights.final_norm = find.Norm(kFinalNorm);
-  weights.project_out = find.Matrix(kProjectOutName);
+  const absl::string_view transform = TransformName(spec.head);
+  weights.head_transform = find.Linear(transform);
+  weights.head_norm = find.Norm(absl::StrCat(transform, "_norm"));
+  weights.classifier = find.Linear(kClassifier);
+  weights.project_out = find.Linear(kProjectOut);
   weights.head.weight =
       spec.tied_head ? weights.embedding : find.Matrix(kHeadName);
   weights.head.bias = find.Vector(kHeadBiasName);
   return weights;
 }
 
+}  // namespace
+
+ModelWeights ArrangeWeights(const ModelSpec& spec, const BoundTensors& bound) {
+  ModelWeights weights = ArrangeStack(spec, bound, false);
+  if (!spec.has_encoder()) return weights;
+  weights.encoder = std::make_unique<ModelWeights>(
+      ArrangeStack(EncoderOf(spec), bound, true));
+  if (spec.encoder.vocab == 0) weights.encoder->embedding = weights.embedding;
+  return weights;
+}
+
+Norm NormOf(const ModelSpec& spec, const NormWeights& weights) {
+  Norm norm;
+  norm.kind =
+      spec.norm == NormKind::kRms ? Norm::Kind::kRms : Norm::Kind::kLayer;
+  norm.weight = weights.weight.data();
+  norm.bias = weights.bias.empty() ? nullptr : weights.bias.data();
+  norm.epsilon = static_cast<float>(spec.norm_epsilon);
+  return norm;
+}
+
 std::vector<const PackedMatrix*> MatricesOf(const LayerWeights& layer) {
   std::vector<const PackedMatrix*> matrices = {
       &layer.query.weight, &layer.key.weight, &layer.value.weight,
       &layer.output.weight};
+  for (const LinearWeights* linear :
+       {&layer.cross_query, &layer.cross_key, &layer.cross_value,
+        &layer.cross_output}) {
+    if (linear->weight.bytes > 0) matrices.push_back(&linear->weight);
+  }
   if (layer.experts == nullptr) {
     Append(layer.ffn, &matrices);
     return matrices;

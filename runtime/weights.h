@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "core/packing/packed_matrix.h"
+#include "core/tensor.h"
+#include "kernels/linear.h"
+#include "kernels/pointwise.h"
 #include "model/bind.h"
 #include "model/spec.h"
 
@@ -20,6 +23,10 @@ struct LinearWeights {
 
   const float* bias_or_null() const {
     return bias.empty() ? nullptr : bias.data();
+  }
+  // The product whose result is `out`, [tokens, out].
+  Projection Into(MatrixView<float> out) const {
+    return {&weight, bias_or_null(), out};
   }
 };
 
@@ -47,20 +54,30 @@ struct LayerWeights {
   NormWeights query_norm, key_norm;
   NormWeights attention_output_norm, ffn_output_norm;
   LinearWeights query, key, value, output;
+  // Of a decoder that sees an encoder.
+  NormWeights cross_norm;
+  LinearWeights cross_query, cross_key, cross_value, cross_output;
   FeedForwardWeights ffn;  // Unless the layer has experts:
   std::unique_ptr<const ExpertWeights> experts;
 };
 
 struct ModelWeights {
   ModelSpec spec;
-  PackedMatrix embedding;  // [vocab, token_width]
-  PackedMatrix positions;  // [position_rows, width], learned ones.
+  PackedMatrix embedding;    // [vocab, token_width]
+  PackedMatrix positions;    // [position_rows, position_width], learned ones.
+  PackedMatrix token_types;  // [token_types, position_width]
+  Matrix relative_bias;      // [relative_buckets, heads]
   // Between the widths of tokens and of layers, if they differ.
-  PackedMatrix project_in, project_out;
+  LinearWeights project_in, project_out;
   NormWeights embedding_norm;
-  std::vector<LayerWeights> layers;
+  std::vector<LayerWeights> layers;  // [stored_layers]
   NormWeights final_norm;
-  LinearWeights head;  // [vocab, token_width]; the embedding when tied.
+  LinearWeights head_transform;  // [transform_width, width]
+  NormWeights head_norm;
+  LinearWeights classifier;  // [labels, width]
+  LinearWeights head;        // [vocab, token_width]; the embedding when tied.
+  // Of an encoder-decoder; EncoderOf(spec) is its spec.
+  std::unique_ptr<ModelWeights> encoder;
   // Of the matrices that their source holds in pieces.
   std::vector<std::unique_ptr<const std::vector<uint8_t>>> copies;
 };
@@ -68,6 +85,9 @@ struct ModelWeights {
 // `bound` must hold all of TensorTable(spec), as BindTensors() returns it.  The
 // matrices point where it points: its source must outlive the result.
 ModelWeights ArrangeWeights(const ModelSpec& spec, const BoundTensors& bound);
+
+// A norm of the model that `spec` describes; `weights` must outlive it.
+Norm NormOf(const ModelSpec& spec, const NormWeights& weights);
 
 // The matrices of a layer that products are made of, experts' included.
 std::vector<const PackedMatrix*> MatricesOf(const LayerWeights& layer);

@@ -126,7 +126,78 @@ absl::Status ReadEnums(const schema::Spec& in, ModelSpec* spec) {
                          ReadEnum(in.qk_norm(), QkNorm::kWhole, "qk_norm"));
   OUNCE_ASSIGN_OR_RETURN(
       spec->position,
-      ReadEnum(in.position(), PositionKind::kAlibi, "position"));
+      ReadEnum(in.position(), PositionKind::kRelative, "position"));
+  OUNCE_ASSIGN_OR_RETURN(spec->head,
+                         ReadEnum(in.head(), HeadKind::kTokenLabels, "head"));
+  OUNCE_ASSIGN_OR_RETURN(spec->pooling,
+                         ReadEnum(in.pooling(), Pooling::kMean, "pooling"));
+  return absl::OkStatus();
+}
+
+EncoderSpec ReadEncoder(const schema::Encoder& in) {
+  EncoderSpec encoder;
+  encoder.layers = in.layers();
+  encoder.heads = in.heads();
+  encoder.head_dim = in.head_dim();
+  encoder.ffn = in.ffn();
+  encoder.vocab = in.vocab();
+  return encoder;
+}
+
+GenerationSpec ReadGeneration(const schema::Generation& in) {
+  GenerationSpec generation;
+  generation.start_id = in.start_id();
+  generation.forced_first_id = in.forced_first_id();
+  generation.forced_last_id = in.forced_last_id();
+  generation.beams = in.beams();
+  generation.length_penalty = in.length_penalty();
+  generation.early_stopping = in.early_stopping();
+  generation.no_repeat_ngram = in.no_repeat_ngram();
+  generation.max_tokens = in.max_tokens();
+  generation.min_tokens = in.min_tokens();
+  if (in.suppressed_ids() != nullptr) {
+    generation.suppressed_ids.assign(in.suppressed_ids()->begin(),
+                                     in.suppressed_ids()->end());
+  }
+  return generation;
+}
+
+absl::StatusOr<HeadTransform> ReadTransform(const schema::HeadTransform& in) {
+  HeadTransform transform;
+  transform.present = true;
+  transform.bias = in.bias();
+  transform.norm = in.norm();
+  OUNCE_ASSIGN_OR_RETURN(transform.activation,
+                         ReadEnum(in.activation(), ActivationKind::kReluSquared,
+                                  "the head's activation"));
+  return transform;
+}
+
+// What specs have from version 3 on, but for the enums.
+absl::Status ReadStackChoices(const schema::Spec& in, ModelSpec* spec) {
+  spec->causal = in.causal();
+  spec->token_types = in.token_types();
+  spec->unplaced_id = in.unplaced_id();
+  spec->relative_buckets = in.relative_buckets();
+  spec->relative_max_distance = in.relative_max_distance();
+  spec->embedding_projected_last = in.embedding_projected_last();
+  spec->layer_groups = in.layer_groups();
+  spec->first_norm = in.first_norm();
+  spec->unit_embedding = in.unit_embedding();
+  spec->multi_label = in.multi_label();
+  if (in.encoder() != nullptr) spec->encoder = ReadEncoder(*in.encoder());
+  if (in.generation() != nullptr) {
+    spec->generation = ReadGeneration(*in.generation());
+  }
+  if (in.transform() != nullptr) {
+    OUNCE_ASSIGN_OR_RETURN(spec->transform, ReadTransform(*in.transform()));
+  }
+  if (in.labels() == nullptr) return absl::OkStatus();
+  for (const flatbuffers::String* label : *in.labels()) {
+    OUNCE_ASSIGN_OR_RETURN(std::string text,
+                           ReadText(label, "a label", 0, kMaxNameBytes));
+    spec->labels.push_back(std::move(text));
+  }
   return absl::OkStatus();
 }
 
@@ -182,6 +253,7 @@ absl::StatusOr<ModelSpec> ReadSpec(const schema::Spec& in) {
     spec.stop_ids.assign(in.stop_ids()->begin(), in.stop_ids()->end());
   }
   OUNCE_RETURN_IF_ERROR(ReadChoices(in, &spec));
+  OUNCE_RETURN_IF_ERROR(ReadStackChoices(in, &spec));
   const absl::Status status = CheckSpec(spec);
   if (!status.ok()) {
     return absl::DataLossError(absl::StrCat("spec: ", status.message()));

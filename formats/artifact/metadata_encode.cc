@@ -51,9 +51,17 @@ static_assert(SameNumber(ResidualOrder::kParallel,
                          schema::ResidualOrder::ParallelShared));
 static_assert(SameNumber(QkNorm::kHead, schema::QkNorm::Head) &&
               SameNumber(QkNorm::kWhole, schema::QkNorm::Whole));
-static_assert(SameNumber(PositionKind::kLearned,
-                         schema::PositionKind::Learned) &&
-              SameNumber(PositionKind::kAlibi, schema::PositionKind::Alibi));
+static_assert(
+    SameNumber(PositionKind::kLearned, schema::PositionKind::Learned) &&
+    SameNumber(PositionKind::kAlibi, schema::PositionKind::Alibi) &&
+    SameNumber(PositionKind::kSinusoidal, schema::PositionKind::Sinusoidal) &&
+    SameNumber(PositionKind::kRelative, schema::PositionKind::Relative));
+static_assert(SameNumber(HeadKind::kNone, schema::HeadKind::None) &&
+              SameNumber(HeadKind::kSequenceLabels,
+                         schema::HeadKind::SequenceLabels) &&
+              SameNumber(HeadKind::kTokenLabels,
+                         schema::HeadKind::TokenLabels) &&
+              SameNumber(Pooling::kMean, schema::Pooling::Mean));
 static_assert(SameNumber(LayerRotary::kLocal, schema::LayerRotary::Local) &&
               SameNumber(LayerRotary::kNone, schema::LayerRotary::None));
 static_assert(SameNumber(TokenizerKind::kNone, schema::TokenizerKind::None) &&
@@ -66,8 +74,9 @@ static_assert(SameNumber(TokenizerKind::kNone, schema::TokenizerKind::None) &&
               SameNumber(TokenizerKind::kWordPieceFiles,
                          schema::TokenizerKind::WordPieceFiles));
 
-// The root, spec, two rotary descriptions, experts, tokenizer, provenance.
-constexpr size_t kFixedTables = 7;
+// The root, spec, two rotary descriptions, experts, encoder, generation, head
+// transform, tokenizer, provenance.
+constexpr size_t kFixedTables = 10;
 
 absl::Status CheckSize(absl::string_view what, size_t bytes, size_t limit) {
   if (bytes <= limit) return absl::OkStatus();
@@ -157,6 +166,55 @@ Offset<schema::Experts> BuildExperts(FlatBufferBuilder& builder,
                                experts.normalized);
 }
 
+Offset<schema::Encoder> BuildEncoder(FlatBufferBuilder& builder,
+                                     const EncoderSpec& encoder) {
+  if (encoder.layers == 0) return {};
+  return schema::CreateEncoder(builder, encoder.layers, encoder.heads,
+                               encoder.head_dim, encoder.ffn, encoder.vocab);
+}
+
+Offset<schema::Generation> BuildGeneration(FlatBufferBuilder& builder,
+                                           const ModelSpec& spec) {
+  if (!spec.has_encoder()) return {};
+  const GenerationSpec& in = spec.generation;
+  const auto suppressed_ids = builder.CreateVector(in.suppressed_ids);
+  return schema::CreateGeneration(
+      builder, in.start_id, in.forced_first_id, in.forced_last_id, in.beams,
+      in.length_penalty, in.early_stopping, in.no_repeat_ngram, in.max_tokens,
+      in.min_tokens, suppressed_ids);
+}
+
+Offset<schema::HeadTransform> BuildTransform(FlatBufferBuilder& builder,
+                                             const HeadTransform& transform) {
+  if (!transform.present) return {};
+  return schema::CreateHeadTransform(
+      builder, transform.bias, transform.norm,
+      static_cast<schema::Activation>(transform.activation));
+}
+
+using StringVector = flatbuffers::Vector<Offset<flatbuffers::String>>;
+Offset<StringVector> BuildLabels(FlatBufferBuilder& builder,
+                                 const std::vector<std::string>& labels) {
+  if (labels.empty()) return {};
+  return builder.CreateVectorOfStrings(labels);
+}
+
+// What specs have from version 3 on, but for the tables.
+void AddStackChoices(const ModelSpec& spec, schema::SpecBuilder* out) {
+  out->add_causal(spec.causal);
+  out->add_token_types(spec.token_types);
+  out->add_unplaced_id(spec.unplaced_id);
+  out->add_relative_buckets(spec.relative_buckets);
+  out->add_relative_max_distance(spec.relative_max_distance);
+  out->add_embedding_projected_last(spec.embedding_projected_last);
+  out->add_layer_groups(spec.layer_groups);
+  out->add_first_norm(spec.first_norm);
+  out->add_head(static_cast<schema::HeadKind>(spec.head));
+  out->add_pooling(static_cast<schema::Pooling>(spec.pooling));
+  out->add_unit_embedding(spec.unit_embedding);
+  out->add_multi_label(spec.multi_label);
+}
+
 // What specs have from version 2 on, but for the tables.
 void AddChoices(const ModelSpec& spec, schema::SpecBuilder* out) {
   out->add_norm(static_cast<schema::NormKind>(spec.norm));
@@ -195,6 +253,10 @@ Offset<schema::Spec> BuildSpec(FlatBufferBuilder& builder,
           : Offset<schema::Rotary>();
   const auto layer_kinds = BuildLayerKinds(builder, spec);
   const auto experts = BuildExperts(builder, spec.experts);
+  const auto encoder = BuildEncoder(builder, spec.encoder);
+  const auto generation = BuildGeneration(builder, spec);
+  const auto transform = BuildTransform(builder, spec.transform);
+  const auto labels = BuildLabels(builder, spec.labels);
   const auto architecture = builder.CreateString(spec.architecture);
   const auto stop_ids = builder.CreateVector(spec.stop_ids);
   schema::SpecBuilder out(builder);
@@ -219,7 +281,12 @@ Offset<schema::Spec> BuildSpec(FlatBufferBuilder& builder,
   if (!local_rotary.IsNull()) out.add_local_rotary(local_rotary);
   if (!layer_kinds.IsNull()) out.add_layer_kinds(layer_kinds);
   if (!experts.IsNull()) out.add_experts(experts);
+  if (!encoder.IsNull()) out.add_encoder(encoder);
+  if (!generation.IsNull()) out.add_generation(generation);
+  if (!transform.IsNull()) out.add_transform(transform);
+  if (!labels.IsNull()) out.add_labels(labels);
   AddChoices(spec, &out);
+  AddStackChoices(spec, &out);
   return out.Finish();
 }
 

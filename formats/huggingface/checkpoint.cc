@@ -103,6 +103,7 @@ absl::StatusOr<ModelFile> OpenCheckpoint(const std::string& path,
                          OpenSafetensorsFolder(path, &model.files));
   OUNCE_ASSIGN_OR_RETURN(const Architecture* const architecture,
                          FindArchitecture(model.spec.architecture));
+  DropAbsent(*architecture, *source, &model.spec);
   const std::string context = absl::StrCat("reading '", path, "'");
   OUNCE_ASSIGN_OR_RETURN(
       model.bound,

@@ -7,7 +7,12 @@
 
 namespace ounce {
 
+extern const Architecture kAlbert;
+extern const Architecture kBart;
+extern const Architecture kBert;
 extern const Architecture kBloom;
+extern const Architecture kDistilBert;
+extern const Architecture kElectra;
 extern const Architecture kFalcon;
 extern const Architecture kGemma;
 extern const Architecture kGemma2;
@@ -17,8 +22,12 @@ extern const Architecture kGptJ;
 extern const Architecture kGptNeoX;
 extern const Architecture kGranite;
 extern const Architecture kLlama;
+extern const Architecture kMarian;
+extern const Architecture kMbart;
 extern const Architecture kMistral;
 extern const Architecture kMixtral;
+extern const Architecture kModernBert;
+extern const Architecture kMt5;
 extern const Architecture kOlmo2;
 extern const Architecture kOpt;
 extern const Architecture kPhi;
@@ -27,8 +36,11 @@ extern const Architecture kQwen2;
 extern const Architecture kQwen2Moe;
 extern const Architecture kQwen3;
 extern const Architecture kQwen3Moe;
+extern const Architecture kRoberta;
 extern const Architecture kSmolLm3;
 extern const Architecture kStarCoder2;
+extern const Architecture kT5;
+extern const Architecture kXlmRoberta;
 
 }  // namespace ounce
 

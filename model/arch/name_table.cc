@@ -14,6 +14,7 @@ namespace ounce {
 namespace {
 
 constexpr absl::string_view kLayerPrefix = "model.layers.";
+constexpr absl::string_view kEncoderLayerPrefix = "encoder.layers.";
 constexpr absl::string_view kExpertPrefix = "mlp.experts.";
 
 // A canonical name taken apart.
@@ -37,10 +38,13 @@ CanonicalName Parse(absl::string_view name) {
   name.remove_suffix(parsed.suffix.size());
   if (absl::ConsumePrefix(&name, kLayerPrefix)) {
     parsed.layer = ConsumeNumber(&name);
+  } else if (absl::ConsumePrefix(&name, kEncoderLayerPrefix)) {
+    parsed.layer = ConsumeNumber(&name);
+    parsed.stem = "encoder.";
   }
   if (absl::ConsumePrefix(&name, kExpertPrefix)) {
     if (!absl::SimpleAtoi(ConsumeNumber(&name), &parsed.expert)) return parsed;
-    parsed.stem = absl::StrCat(kExpertPrefix, "@.");
+    absl::StrAppend(&parsed.stem, kExpertPrefix, "@.");
   }
   absl::StrAppend(&parsed.stem, name);
   return parsed;
@@ -98,6 +102,9 @@ FusedRows Fuse(const ModelSpec& spec, const NameRow& row, int64_t rows,
       fused.map.first = (2 * expert + row.part) * rows;
       fused.rows = 2 * rows;
       break;
+    case Fusion::kRowVector:
+      fused.outer = {1};
+      break;
   }
   return fused;
 }
@@ -124,6 +131,27 @@ SourceTensor Place(const NameRow& row, const CanonicalName& name,
   return source;
 }
 
+// Whether `row` says where the tensor called `name` is.
+bool Names(const NameRow& row, const CanonicalName& name) {
+  absl::string_view canonical = row.canonical;
+  return absl::ConsumePrefix(&canonical, name.stem) &&
+         (canonical.empty() || canonical == name.suffix);
+}
+
+// Files of the first years call a layer norm's vectors as TensorFlow does.
+void AppendOldNames(std::vector<SourceTensor>* sources) {
+  const size_t size = sources->size();
+  for (size_t i = 0; i < size; ++i) {
+    absl::string_view stem = (*sources)[i].name;
+    const bool is_bias = absl::ConsumeSuffix(&stem, ".bias");
+    if (!is_bias && !absl::ConsumeSuffix(&stem, ".weight")) continue;
+    if (!absl::EndsWith(stem, "LayerNorm")) continue;
+    SourceTensor old = (*sources)[i];
+    old.name = absl::StrCat(stem, is_bias ? ".beta" : ".gamma");
+    sources->push_back(std::move(old));
+  }
+}
+
 }  // namespace
 
 std::vector<SourceTensor> SourceTensorsOf(const NameTable& names,
@@ -132,9 +160,12 @@ std::vector<SourceTensor> SourceTensorsOf(const NameTable& names,
   const CanonicalName name = Parse(slot.name);
   std::vector<SourceTensor> sources;
   for (const NameRow& row : names.rows) {
-    if (row.canonical == name.stem) {
-      sources.push_back(Place(row, name, spec, slot));
-    }
+    if (Names(row, name)) sources.push_back(Place(row, name, spec, slot));
+  }
+  for (const NameRow& row : names.base_rows) {
+    if (!Names(row, name)) continue;
+    sources.push_back(Place(row, name, spec, slot));
+    sources.back().name = absl::StrCat(names.prefix, sources.back().name);
   }
   if (sources.empty()) sources.push_back({slot.name, slot.shape, {}});
   const size_t with_prefix = sources.size();
@@ -144,6 +175,7 @@ std::vector<SourceTensor> SourceTensorsOf(const NameTable& names,
     bare.name.erase(0, names.prefix.size());
     sources.push_back(std::move(bare));
   }
+  AppendOldNames(&sources);
   return sources;
 }
 
@@ -155,11 +187,17 @@ bool IsHarmless(const NameTable& names, absl::string_view source_name) {
                                              ".attn.masked_bias",
                                              ".attention.bias",
                                              ".attention.masked_bias",
-                                             "position_ids"};
+                                             "position_ids",
+                                             "token_type_ids"};
   for (const absl::string_view suffix : kSuffixes) {
     if (absl::EndsWith(source_name, suffix)) return true;
   }
   if (source_name == "lm_head.weight") return true;
+  absl::string_view bare = source_name;
+  absl::ConsumePrefix(&bare, names.prefix);
+  for (const absl::string_view unused : names.unused) {
+    if (absl::StartsWith(bare, unused)) return true;
+  }
   return std::any_of(
       names.rows.begin(), names.rows.end(), [source_name](const NameRow& row) {
         return row.canonical == "lm_head" &&

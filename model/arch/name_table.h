@@ -23,11 +23,14 @@ enum class Fusion : uint8_t {
   kGateUp,         // The rows of gate, then up: parts 0, 1.
   kExperts,        // [experts, out, in], all experts of one projection.
   kExpertsGateUp,  // [experts, gate and up, in]: parts 0, 1.
+  kRowVector,      // A vector stored as [1, size].
 };
 
 struct NameRow {
   // Without ".weight" and ".bias"; of a layer's tensor what follows
-  // "model.layers.N.", with '@' for an expert's number.
+  // "model.layers.N.", with '@' for an expert's number; in the encoder beside
+  // a decoder "encoder." and what follows "encoder.layers.N.".  One that ends
+  // in ".weight" or ".bias" is for this one alone.
   absl::string_view canonical;
   // The same in the checkpoint, all of it, with '#' for the layer's number.
   absl::string_view source;
@@ -44,6 +47,11 @@ struct NameTable {
   // A tensor of several rows goes by any of these names; one of none by its
   // canonical name.
   absl::Span<const NameRow> rows;
+  // The same, without the prefix: what families with several prefixes share.
+  absl::Span<const NameRow> base_rows = {};
+  // What names of tensors begin with that belong to heads of other kinds, with
+  // or without the prefix: harmless.
+  absl::Span<const absl::string_view> unused = {};
 };
 
 // One place where a checkpoint may hold a canonical tensor.

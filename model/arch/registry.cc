@@ -4,16 +4,20 @@
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
 #include "model/arch/config_reader.h"
+#include "model/arch/encoder_config.h"
 #include "model/arch/families.h"
 
 namespace ounce {
 namespace {
 
 constexpr const Architecture* kArchitectures[] = {
-    &kLlama,      &kMistral, &kMixtral, &kQwen2,      &kQwen3, &kQwen2Moe,
-    &kQwen3Moe,   &kGranite, &kOlmo2,   &kSmolLm3,    &kGemma, &kGemma2,
-    &kGemma3Text, &kPhi,     &kPhi3,    &kStarCoder2, &kGpt2,  &kGptJ,
-    &kGptNeoX,    &kOpt,     &kBloom,   &kFalcon,
+    &kLlama,      &kMistral,  &kMixtral,    &kQwen2,      &kQwen3,
+    &kQwen2Moe,   &kQwen3Moe, &kGranite,    &kOlmo2,      &kSmolLm3,
+    &kGemma,      &kGemma2,   &kGemma3Text, &kPhi,        &kPhi3,
+    &kStarCoder2, &kGpt2,     &kGptJ,       &kGptNeoX,    &kOpt,
+    &kBloom,      &kFalcon,   &kBert,       &kRoberta,    &kXlmRoberta,
+    &kDistilBert, &kAlbert,   &kElectra,    &kModernBert, &kT5,
+    &kMt5,        &kMarian,   &kBart,       &kMbart,
 };
 
 }  // namespace
@@ -57,6 +61,10 @@ absl::StatusOr<ModelSpec> ParseModelConfig(const Json& config,
   }
   if (spec.stop_ids.empty()) {
     OUNCE_ASSIGN_OR_RETURN(spec.stop_ids, ParseStopIds(config));
+  }
+  if (spec.has_encoder()) {
+    OUNCE_ASSIGN_OR_RETURN(spec.generation,
+                           ParseGeneration(config, generation_config));
   }
   OUNCE_RETURN_IF_ERROR(CheckSpec(spec));
   return spec;
