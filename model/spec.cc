@@ -236,9 +236,10 @@ absl::Status CheckHead(const ModelSpec& spec) {
   }
   OUNCE_RETURN_IF_ERROR(
       CheckRange("token_types", spec.token_types, 0, kMaxTokenTypes));
+  const bool counted = spec.position == PositionKind::kLearned;
   OUNCE_RETURN_IF_ERROR(CheckRange(
       "unplaced_id", spec.unplaced_id, -1,
-      spec.position == PositionKind::kLearned ? spec.position_offset - 1 : -1));
+      counted ? std::max<int64_t>(spec.position_offset, 0) - 1 : -1));
   return CheckRange("layer_groups", spec.layer_groups, 0, spec.layers);
 }
 

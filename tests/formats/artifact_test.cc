@@ -338,7 +338,7 @@ TEST_F(ArtifactTest, RefusesANewerVersionByName) {
   image.bytes()[8] = 7;
   EXPECT_THAT(Open(std::move(image)),
               StatusIs(absl::StatusCode::kUnimplemented,
-                       "format version 7 is newer than 2; update ounce"));
+                       "format version 7 is newer than 3; update ounce"));
 }
 
 TEST_F(ArtifactTest, ChecksTheHeader) {

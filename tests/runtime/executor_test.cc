@@ -267,7 +267,7 @@ TEST_F(ExecutorTest, LearnedPositionsEndWhereTheModelDoes) {
   ASSERT_OK(executor.Forward({1, 2, 3}, &hidden));
   EXPECT_THAT(executor.Forward({4, 5}, &hidden),
               StatusIs(absl::StatusCode::kOutOfRange,
-                       HasSubstr("learned positions for 4")));
+                       HasSubstr("has positions for 4")));
   EXPECT_OK(executor.Forward({4}, &hidden));
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_replace.h"
 #include "gtest/gtest.h"
 #include "tests/util/family_config.h"
 #include "tests/util/status_matchers.h"
@@ -177,6 +178,84 @@ const Defaults kDefaults[] = {
      true,
      1e4,
      64},
+    {"bert", {30522, 768, 12, 12, 12, 64, 3072, 512}, 1e-12, kGelu, true, 0, 0},
+    {"roberta",
+     {50265, 768, 12, 12, 12, 64, 3072, 510},
+     1e-12,
+     kGelu,
+     true,
+     0,
+     0},
+    {"xlm-roberta",
+     {30522, 768, 12, 12, 12, 64, 3072, 510},
+     1e-12,
+     kGelu,
+     true,
+     0,
+     0},
+    {"distilbert",
+     {30522, 768, 6, 12, 12, 64, 3072, 512},
+     1e-12,
+     kGelu,
+     true,
+     0,
+     0},
+    {"albert",
+     {30000, 4096, 12, 64, 64, 64, 16384, 512},
+     1e-12,
+     kTanhGelu,
+     true,
+     0,
+     0},
+    {"electra",
+     {30522, 256, 12, 4, 4, 64, 1024, 512},
+     1e-12,
+     kGelu,
+     true,
+     0,
+     0},
+    {"modernbert",
+     {50368, 768, 22, 12, 12, 64, 1152, 8192},
+     1e-5,
+     kGelu,
+     true,
+     160000.0,
+     64},
+    {"t5",
+     {32128, 512, 6, 8, 8, 64, 2048, 512},
+     1e-6,
+     ActivationKind::kRelu,
+     true,
+     0,
+     0},
+    {"mt5",
+     {250112, 512, 8, 6, 6, 64, 1024, 512},
+     1e-6,
+     kTanhGelu,
+     false,
+     0,
+     0},
+    {"marian",
+     {58101, 1024, 12, 16, 16, 64, 4096, 1024},
+     1e-5,
+     kGelu,
+     true,
+     0,
+     0},
+    {"bart",
+     {50265, 1024, 12, 16, 16, 64, 4096, 1024},
+     1e-5,
+     kGelu,
+     true,
+     0,
+     0},
+    {"mbart",
+     {50265, 1024, 12, 16, 16, 64, 4096, 1024},
+     1e-5,
+     kGelu,
+     true,
+     0,
+     0},
 };
 
 class DefaultsTest : public ::testing::TestWithParam<Defaults> {};
@@ -199,10 +278,11 @@ TEST_P(DefaultsTest, AbsentKeysTakeTheReferenceDefaults) {
   EXPECT_EQ(spec.rotary_dims(spec.rotary), expected.rotary_dims);
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, DefaultsTest, ::testing::ValuesIn(kDefaults),
-                         [](const ::testing::TestParamInfo<Defaults>& test) {
-                           return test.param.model_type;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Families, DefaultsTest, ::testing::ValuesIn(kDefaults),
+    [](const ::testing::TestParamInfo<Defaults>& test) {
+      return absl::StrReplaceAll(test.param.model_type, {{"-", "_"}});
+    });
 
 TEST(FamiliesTest, EveryFamilyHasItsDefaultsTestedHere) {
   std::set<std::string> tested;
@@ -214,9 +294,11 @@ TEST(FamiliesTest, EveryFamilyHasItsDefaultsTestedHere) {
   EXPECT_EQ(tested.size(), AllArchitectures().size());
 }
 
-TEST(FamiliesTest, EveryFamilyRefusesWhatMakesItAnotherModel) {
+TEST(FamiliesTest, EveryDecoderRefusesWhatMakesItAnotherModel) {
   for (const Architecture* architecture : AllArchitectures()) {
     const std::string model_type(architecture->model_type);
+    ASSERT_OK_AND_ASSIGN(const ModelSpec spec, FamilySpec(model_type));
+    if (!spec.causal || spec.has_encoder()) continue;
     for (const std::string member :
          {R"("is_causal": false)", R"("use_bidirectional_attention": true)",
           R"("add_cross_attention": true)", R"("is_encoder_decoder": true)"}) {
@@ -231,6 +313,25 @@ TEST(FamiliesTest, EveryFamilyRefusesWhatMakesItAnotherModel) {
                          ::testing::HasSubstr("\"pruned_heads\"")));
     EXPECT_OK(FamilySpec(model_type, R"("pruned_heads": {}, "is_causal": true,
                                         "use_bidirectional_attention": null)"));
+  }
+}
+
+TEST(FamiliesTest, EveryEncoderRefusesWhatMakesItAnotherModel) {
+  for (const Architecture* architecture : AllArchitectures()) {
+    const std::string model_type(architecture->model_type);
+    ASSERT_OK_AND_ASSIGN(const ModelSpec spec, FamilySpec(model_type));
+    if (spec.causal) continue;
+    for (const std::string member :
+         {R"("is_decoder": true)", R"("add_cross_attention": true)",
+          R"("position_embedding_type": "relative_key")",
+          R"("pruned_heads": {"0": [1]})",
+          R"("architectures": ["XForMultipleChoice"])"}) {
+      const std::string key = member.substr(0, member.find(':'));
+      EXPECT_THAT(
+          FamilySpec(model_type, member),
+          StatusIs(absl::StatusCode::kUnimplemented, ::testing::HasSubstr(key)))
+          << model_type;
+    }
   }
 }
 
