@@ -182,7 +182,8 @@ void DropAbsent(const Architecture& architecture, const TensorSource& source,
     const std::string name = absl::StrCat(TransformName(spec->head), ".weight");
     spec->transform.present = has(name, {spec->width, spec->width});
   }
-  if (spec->head == HeadKind::kLanguageModel && spec->head_bias) {
+  const bool decoder = spec->causal && !spec->has_encoder();
+  if (spec->head == HeadKind::kLanguageModel && spec->head_bias && !decoder) {
     spec->head_bias = has(std::string(kHeadBiasName), {spec->vocab});
   }
 }

@@ -34,7 +34,7 @@ struct BoundTensors {
 };
 
 // Drops from `spec` what checkpoints of its architecture may lack and `source`
-// does: the pooler of a base model, the bias of a head.
+// does: the pooler of an encoder, the bias of its or its decoder's head.
 void DropAbsent(const Architecture& architecture, const TensorSource& source,
                 ModelSpec* spec);
 

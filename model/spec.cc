@@ -194,7 +194,10 @@ absl::Status CheckEncoder(const ModelSpec& spec) {
   OUNCE_RETURN_IF_ERROR(CheckRange("encoder ffn", encoder.ffn, 1, kMaxSize));
   OUNCE_RETURN_IF_ERROR(
       CheckRange("encoder vocab", encoder.vocab, 0, kMaxVocab));
-  if (spec.causal && spec.head == HeadKind::kLanguageModel &&
+  const bool positions = spec.position == PositionKind::kLearned ||
+                         spec.position == PositionKind::kSinusoidal ||
+                         spec.position == PositionKind::kRelative;
+  if (spec.causal && positions && spec.head == HeadKind::kLanguageModel &&
       spec.residual == ResidualOrder::kSerial && !spec.residual_from_norm &&
       spec.experts.experts == 0 && spec.layer_groups == 0 &&
       spec.layer_kinds.empty() && spec.window == 0 &&
@@ -203,7 +206,8 @@ absl::Status CheckEncoder(const ModelSpec& spec) {
   }
   return absl::InvalidArgumentError(
       "an encoder-decoder needs serial layers, all alike and with one "
-      "feed-forward each, and a plain language model's head");
+      "feed-forward each, positions that are learned, sinusoidal or relative, "
+      "and a plain language model's head");
 }
 
 absl::Status CheckGeneration(const GenerationSpec& generation) {
@@ -257,6 +261,10 @@ absl::Status CheckChoices(const ModelSpec& spec) {
   }
   if (spec.causal && spec.head != HeadKind::kLanguageModel) {
     return absl::InvalidArgumentError("a decoder needs a language model head");
+  }
+  if (!spec.first_norm && spec.norm_placement != NormPlacement::kInput) {
+    return absl::InvalidArgumentError(
+        "only norms of inputs alone can lack in the first layer");
   }
   if (spec.layer_groups > 0 && !spec.layer_kinds.empty()) {
     return absl::InvalidArgumentError("layers of groups need to be alike");
