@@ -16,8 +16,9 @@ namespace ounce {
 namespace {
 
 // Drives every tensor of a plan through its passes into the writer.  While the
-// pool compresses a panel it also hashes as much of the source and writes the
-// panel before, so that all threads have work to the end.
+// pool compresses a panel it also hashes as much of the source, writes the
+// panel before and gives its source pages back, so that all threads have work
+// to the end.
 class Pipeline {
  public:
   Pipeline(const ModelFile& model, const Plan& plan,
@@ -38,6 +39,7 @@ class Pipeline {
     for (const TensorPlan& row : plan_.tensors) {
       OUNCE_RETURN_IF_ERROR(CompressTensor(row, report));
     }
+    Release(last_);
     return Write(last_);
   }
 
@@ -55,8 +57,7 @@ class Pipeline {
     TensorStats stats;                 // Of the tensor up to here.
   };
 
-  // Calls visit(begin, end) for each panel of rows and gives the panel's source
-  // pages back afterwards.
+  // Calls visit(begin, end) for each panel of rows.
   template <typename Visit>
   absl::Status ForEachPanel(const TensorPlan& row, Visit visit) {
     const PackedMatrix& matrix = row.tensor->matrix;
@@ -64,7 +65,6 @@ class Pipeline {
     for (int64_t begin = 0; begin < matrix.rows; begin += step) {
       const int64_t end = std::min(matrix.rows, begin + step);
       OUNCE_RETURN_IF_ERROR(visit(begin, end));
-      model_.source->Release(StoredBytes(*row.tensor, begin, end));
     }
     return absl::OkStatus();
   }
@@ -93,6 +93,7 @@ class Pipeline {
       OUNCE_ASSIGN_OR_RETURN(const MatrixView<float> panel,
                              pass_.Read(*row.tensor, begin, end));
       pruner->Scan(round, panel);
+      model_.source->Release(StoredBytes(*row.tensor, begin, end));
       return absl::OkStatus();
     });
   }
@@ -117,6 +118,8 @@ class Pipeline {
     absl::Status written;
     pass_.AddTask([&] { hasher_.Advance(bytes); });
     pass_.AddTask([&] { written = Write(last_); });
+    // Between two runs it would leave the other threads idle, and asleep.
+    pass_.AddTask([&] { Release(last_); });
     Panel panel = {&row, begin, end, {}, {}};
     OUNCE_RETURN_IF_ERROR(
         pass_.Run(row, begin, end, pruner, &panel.packed, stats));
@@ -126,6 +129,13 @@ class Pipeline {
     done_bytes_ += bytes;
     ReportProgress(progress_, done_bytes_, work_bytes_);
     return absl::OkStatus();
+  }
+
+  // Gives the source pages of a panel back.
+  void Release(const Panel& panel) {
+    if (panel.row == nullptr) return;
+    model_.source->Release(
+        StoredBytes(*panel.row->tensor, panel.begin, panel.end));
   }
 
   absl::Status Write(const Panel& panel) {

@@ -20,18 +20,38 @@ constexpr int64_t kPanelFloats = int64_t{1} << 20;
 
 // The sum of term(i) for i in [0, count): in eight interleaved partial sums, so
 // that the compiler may use vectors and the order is fixed all the same.
+constexpr int64_t kPartialSums = 8;
+
+OUNCE_VECTORIZE_PART double AddPartial(const double* partial) {
+  return ((partial[0] + partial[1]) + (partial[2] + partial[3])) +
+         ((partial[4] + partial[5]) + (partial[6] + partial[7]));
+}
+
 template <typename Term>
 OUNCE_VECTORIZE_PART double SumOf(int64_t count, Term term) {
-  std::array<double, 8> partial = {};
-  const int64_t whole = count / 8 * 8;
-  for (int64_t i = 0; i < whole; i += 8) {
-    for (int64_t lane = 0; lane < 8; ++lane) {
-      partial[static_cast<size_t>(lane)] += term(i + lane);
+  double partial[kPartialSums] = {};
+  const int64_t whole = count / kPartialSums * kPartialSums;
+  for (int64_t i = 0; i < whole; i += kPartialSums) {
+    for (int64_t lane = 0; lane < kPartialSums; ++lane) {
+      partial[lane] += term(i + lane);
     }
   }
   for (int64_t i = whole; i < count; ++i) partial[0] += term(i);
-  return ((partial[0] + partial[1]) + (partial[2] + partial[3])) +
-         ((partial[4] + partial[5]) + (partial[6] + partial[7]));
+  return AddPartial(partial);
+}
+
+// The same for four terms in each partial sum: of loops this short the compiler
+// makes no vectors unless they are turned inside out.
+template <typename Term>
+OUNCE_VECTORIZE_PART double SumOf32(Term term) {
+  double partial[kPartialSums];
+#pragma GCC unroll 1
+  for (int64_t lane = 0; lane < kPartialSums; ++lane) {
+    partial[lane] = ((term(lane) + term(lane + kPartialSums)) +
+                     term(lane + 2 * kPartialSums)) +
+                    term(lane + 3 * kPartialSums);
+  }
+  return AddPartial(partial);
 }
 
 // How many of `count` values are `value`.  In counters as wide as the values,
@@ -68,70 +88,110 @@ OUNCE_VECTORIZE double SquareSumOf(MatrixView<const float> rows) {
   return sum;
 }
 
-// One group of weights and what stands for them.
-struct Group {
-  const float* weights;
+// One row of a quantised matrix.
+struct QuantizedRow {
   const int8_t* codes;
-  int64_t count;
-  float scale;
-  int zero_point;
-};
+  const float* scales;         // By group.
+  const uint8_t* zero_points;  // By group, or null: all 0.
+  int64_t cols;
+  int64_t group_size;
 
-struct Loss {
-  double error_sum;
-  int64_t zeros;
-};
-
-// The squared differences between a group's weights and what its codes give
-// back, and how many of these are zero.  `restored` is scratch for them.
-OUNCE_VECTORIZE_PART Loss MeasureCount(Group group, int64_t count,
-                                       float* restored) {
-  // Restored first and compared then: a loop that does both at once defeats
-  // the vectoriser.
-  for (int64_t i = 0; i < count; ++i) {
-    restored[i] =
-        group.scale * static_cast<float>(group.codes[i] - group.zero_point);
+  int64_t num_groups() const { return DivideUp(cols, group_size); }
+  int64_t begin(int64_t g) const { return g * group_size; }
+  int64_t size(int64_t g) const {
+    return std::min(group_size, cols - begin(g));
   }
-  Loss loss;
-  loss.error_sum = SumOf(count, [&](int64_t i) {
-    const double error = double{group.weights[i]} - double{restored[i]};
-    return error * error;
-  });
-  const auto zero = static_cast<int8_t>(group.zero_point);
-  loss.zeros = CountEqual<int8_t, uint8_t>(group.codes, count, zero);
-  if (group.scale == 0.0f) loss.zeros = count;
-  return loss;
+  int zero_point(int64_t g) const {
+    return zero_points == nullptr ? 0 : int{zero_points[g]};
+  }
+};
+
+QuantizedRow RowOf(const QuantizedMatrix& matrix, int64_t row) {
+  const int64_t first_group = row * matrix.num_groups();
+  return {matrix.codes.data() + row * matrix.cols,
+          matrix.scales.data() + first_group,
+          matrix.zero_points.empty() ? nullptr
+                                     : matrix.zero_points.data() + first_group,
+          matrix.cols, matrix.group_size};
 }
 
-OUNCE_VECTORIZE Loss MeasureGroup(Group group, float* restored) {
-  // The size most groups have, whose loops take four vectors: finding out how
-  // long they are would take as long.
-  constexpr int64_t kUsualCount = 32;
-  if (group.count == kUsualCount) {
-    return MeasureCount(group, kUsualCount, restored);
+// The size most groups have.  Loops over a group are compiled for it apart:
+// where they take four vectors, finding out how long they are would take as
+// long.
+constexpr int64_t kUsualGroup = 32;
+
+OUNCE_VECTORIZE_PART void RestoreGroup(const int8_t* codes, int64_t count,
+                                       float scale, int zero_point,
+                                       float* out) {
+  for (int64_t i = 0; i < count; ++i) {
+    out[i] = scale * static_cast<float>(codes[i] - zero_point);
   }
-  return MeasureCount(group, group.count, restored);
+}
+
+// What the codes give back.
+OUNCE_VECTORIZE void RestoreRow(QuantizedRow row, float* out) {
+  for (int64_t g = 0; g < row.num_groups(); ++g) {
+    const int64_t begin = row.begin(g);
+    const int64_t size = row.size(g);
+    const int8_t* codes = row.codes + begin;
+    const int zero_point = row.zero_point(g);
+    if (size == kUsualGroup) {
+      RestoreGroup(codes, kUsualGroup, row.scales[g], zero_point, out + begin);
+    } else {
+      RestoreGroup(codes, size, row.scales[g], zero_point, out + begin);
+    }
+  }
+}
+
+// Adds the sums of each group's squared differences to `sum`, one group after
+// the other.
+OUNCE_VECTORIZE double AddErrors(QuantizedRow row, const float* weights,
+                                 const float* restored, double sum) {
+  const auto square = [weights, restored](int64_t i) {
+    const double error = double{weights[i]} - double{restored[i]};
+    return error * error;
+  };
+  for (int64_t g = 0; g < row.num_groups(); ++g) {
+    const int64_t begin = row.begin(g);
+    const int64_t size = row.size(g);
+    const auto term = [&](int64_t i) { return square(begin + i); };
+    sum += size == kUsualGroup ? SumOf32(term) : SumOf(size, term);
+  }
+  return sum;
+}
+
+// How many weights of the row the codes give back as zero.
+OUNCE_VECTORIZE int64_t CountRestoredZeros(QuantizedRow row) {
+  // Without zero points all groups at once; what remains are those whose scale
+  // is 0, where any code gives zero.
+  const bool has_zero_points = row.zero_points != nullptr;
+  int64_t zeros = 0;
+  if (!has_zero_points) {
+    zeros = CountEqual<int8_t, uint8_t>(row.codes, row.cols, 0);
+  }
+  for (int64_t g = 0; g < row.num_groups(); ++g) {
+    const bool all_zero = row.scales[g] == 0.0f;
+    if (!has_zero_points && !all_zero) continue;
+    const int64_t equal =
+        CountEqual<int8_t, uint8_t>(row.codes + row.begin(g), row.size(g),
+                                    static_cast<int8_t>(row.zero_point(g)));
+    const int64_t counted = has_zero_points ? 0 : equal;
+    zeros += (all_zero ? row.size(g) : equal) - counted;
+  }
+  return zeros;
 }
 
 // Adds the losses of all groups to `stats`.
-void Measure(MatrixView<const float> rows, const QuantizedMatrix& codes,
+void Measure(MatrixView<const float> rows, const QuantizedMatrix& matrix,
              TensorStats* stats) {
-  std::vector<float> restored(
-      static_cast<size_t>(std::min(codes.group_size, codes.cols)));
-  const int64_t groups = codes.num_groups();
-  for (int64_t row = 0; row < codes.rows; ++row) {
-    for (int64_t g = 0; g < groups; ++g) {
-      const auto index = static_cast<size_t>(row * groups + g);
-      const int64_t begin = g * codes.group_size;
-      const int64_t end = std::min(codes.cols, begin + codes.group_size);
-      const Loss loss = MeasureGroup(
-          {rows.row(row) + begin, codes.codes.data() + row * codes.cols + begin,
-           end - begin, codes.scales[index],
-           codes.zero_points.empty() ? 0 : int{codes.zero_points[index]}},
-          restored.data());
-      stats->error_sum += loss.error_sum;
-      stats->zeros += loss.zeros;
-    }
+  std::vector<float> restored(static_cast<size_t>(rows.cols));
+  for (int64_t r = 0; r < rows.rows; ++r) {
+    // In turns: a loop that restores and compares defeats the vectoriser.
+    const QuantizedRow row = RowOf(matrix, r);
+    RestoreRow(row, restored.data());
+    stats->error_sum =
+        AddErrors(row, rows.row(r), restored.data(), stats->error_sum);
+    stats->zeros += CountRestoredZeros(row);
   }
 }
 
@@ -172,23 +232,31 @@ int64_t TensorPass::MemoryBytes(const TensorPlan& plan) {
 }
 
 void TensorPass::StartPanel(const BoundTensor& tensor, int64_t begin,
-                            int64_t end) {
-  panel_.Resize(end - begin, tensor.matrix.cols);
+                            int64_t end, bool keep) {
+  const int64_t rows = end - begin;
+  const int64_t slots = pool_.num_threads() * kRowBlock;
+  recycles_ = !keep && slots < rows;
+  panel_.Resize(recycles_ ? slots : rows, tensor.matrix.cols);
   panel_begin_ = begin;
-  const auto blocks = static_cast<size_t>(DivideUp(end - begin, kRowBlock));
+  panel_rows_ = rows;
+  const auto blocks = static_cast<size_t>(DivideUp(rows, kRowBlock));
   block_status_.assign(blocks, absl::OkStatus());
   block_stats_.assign(blocks, TensorStats());
 }
 
-void TensorPass::ForEachBlock(absl::FunctionRef<void(int64_t block)> visit) {
+void TensorPass::ForEachBlock(absl::FunctionRef<void(const Block&)> visit) {
   const auto extra = static_cast<int64_t>(tasks_.size());
   const auto blocks = static_cast<int64_t>(block_stats_.size());
-  pool_.Run(extra + blocks, [&](int64_t index, int) {
+  pool_.Run(extra + blocks, [&](int64_t index, int worker) {
     if (index < extra) {
       tasks_[static_cast<size_t>(index)]();
-    } else {
-      visit(index - extra);
+      return;
     }
+    const int64_t block = index - extra;
+    const int64_t begin = block * kRowBlock;
+    const int64_t size = std::min(kRowBlock, panel_rows_ - begin);
+    const int64_t slot = recycles_ ? worker * kRowBlock : begin;
+    visit({block, panel_.view().Rows(slot, slot + size)});
   });
   tasks_.clear();
 }
@@ -200,24 +268,19 @@ absl::Status TensorPass::BlockStatus() const {
   return absl::OkStatus();
 }
 
-MatrixView<float> TensorPass::BlockRows(int64_t block) {
-  const int64_t first = block * kRowBlock;
-  return panel_.view().Rows(first, std::min(panel_.rows(), first + kRowBlock));
-}
-
-bool TensorPass::ReadBlock(const BoundTensor& tensor, int64_t block) {
-  const MatrixView<float> rows = BlockRows(block);
-  const int64_t first = panel_begin_ + block * kRowBlock;
-  absl::Status& status = block_status_[static_cast<size_t>(block)];
-  status = CheckFinite(tensor, first, first + rows.rows);
+bool TensorPass::ReadBlock(const BoundTensor& tensor, const Block& block) {
+  const int64_t first = panel_begin_ + block.index * kRowBlock;
+  const int64_t last = first + block.rows.rows;
+  absl::Status& status = block_status_[static_cast<size_t>(block.index)];
+  status = CheckFinite(tensor, first, last);
   if (!status.ok()) return false;
-  ReadRows(tensor, first, first + rows.rows, rows.data);
+  ReadRows(tensor, first, last, block.rows.data);
   return true;
 }
 
-void TensorPass::SumBlock(int64_t block) {
-  block_stats_[static_cast<size_t>(block)].square_sum =
-      SquareSumOf(BlockRows(block));
+void TensorPass::SumBlock(const Block& block) {
+  block_stats_[static_cast<size_t>(block.index)].square_sum =
+      SquareSumOf(block.rows);
 }
 
 double TensorPass::SquareSum() const {
@@ -228,8 +291,8 @@ double TensorPass::SquareSum() const {
 
 absl::StatusOr<MatrixView<float>> TensorPass::Read(const BoundTensor& tensor,
                                                    int64_t begin, int64_t end) {
-  StartPanel(tensor, begin, end);
-  ForEachBlock([&](int64_t block) { ReadBlock(tensor, block); });
+  StartPanel(tensor, begin, end, /*keep=*/true);
+  ForEachBlock([&](const Block& block) { ReadBlock(tensor, block); });
   OUNCE_RETURN_IF_ERROR(BlockStatus());
   return panel_.view();
 }
@@ -245,24 +308,25 @@ absl::Status TensorPass::Run(const TensorPlan& plan, int64_t begin, int64_t end,
   packed_[0].resize(static_cast<size_t>(bytes));
   *packed = packed_[0];
   uint8_t* const out = packed_[0].data();
-  StartPanel(tensor, begin, end);
+  StartPanel(tensor, begin, end, /*keep=*/pruner != nullptr);
   if (pruner == nullptr) {
-    // One visit does all, while the block is in the cache.
-    ForEachBlock([&](int64_t block) {
+    // One visit does all, while the block is in the cache, and leaves its place
+    // there to the thread's next.
+    ForEachBlock([&](const Block& block) {
       if (!ReadBlock(tensor, block)) return;
       SumBlock(block);
       PackBlock(plan, block, out);
     });
     stats->square_sum += SquareSum();
   } else {
-    ForEachBlock([&](int64_t block) {
+    ForEachBlock([&](const Block& block) {
       if (ReadBlock(tensor, block)) SumBlock(block);
     });
     OUNCE_RETURN_IF_ERROR(BlockStatus());
     const double original = SquareSum();
     stats->square_sum += original;
     pruner->Apply(panel_.view());
-    ForEachBlock([&](int64_t block) {
+    ForEachBlock([&](const Block& block) {
       SumBlock(block);
       PackBlock(plan, block, out);
     });
@@ -274,13 +338,14 @@ absl::Status TensorPass::Run(const TensorPlan& plan, int64_t begin, int64_t end,
   return absl::OkStatus();
 }
 
-void TensorPass::PackBlock(const TensorPlan& plan, int64_t block,
+void TensorPass::PackBlock(const TensorPlan& plan, const Block& block,
                            uint8_t* packed) {
-  const MatrixView<const float> rows = BlockRows(block);
+  const MatrixView<const float> rows = block.rows;
+  const int64_t first = block.index * kRowBlock;
   const CodecInfo& codec = GetCodecInfo(plan.codec);
-  uint8_t* out = packed + codec.packed_bytes(block * kRowBlock, panel_.cols(),
-                                             plan.group_size);
-  TensorStats& stats = block_stats_[static_cast<size_t>(block)];
+  uint8_t* out =
+      packed + codec.packed_bytes(first, panel_.cols(), plan.group_size);
+  TensorStats& stats = block_stats_[static_cast<size_t>(block.index)];
   stats.weights = rows.rows * rows.cols;
   stats.pruned = CountZeros(rows);
   if (plan.quantize == nullptr) {
@@ -291,10 +356,10 @@ void TensorPass::PackBlock(const TensorPlan& plan, int64_t block,
   const absl::StatusOr<QuantizeResult> result =
       plan.quantize->method->quantize(rows, plan.quantize->options);
   if (!result.ok()) {
-    block_status_[static_cast<size_t>(block)] = Annotate(
-        result.status(),
-        absl::StrCat("tensor '", plan.tensor->slot.name, "', row block at ",
-                     panel_begin_ + block * kRowBlock));
+    block_status_[static_cast<size_t>(block.index)] =
+        Annotate(result.status(),
+                 absl::StrCat("tensor '", plan.tensor->slot.name,
+                              "', row block at ", panel_begin_ + first));
     return;
   }
   codec.pack(result->weight, out);

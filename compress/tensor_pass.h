@@ -66,25 +66,34 @@ class TensorPass {
                    TensorStats* stats);
 
  private:
+  // One row block of the panel and its weights.
+  struct Block {
+    int64_t index;
+    MatrixView<float> rows;
+  };
+
   // Sizes the panel and the blocks' results for rows [begin, end) of `tensor`.
-  void StartPanel(const BoundTensor& tensor, int64_t begin, int64_t end);
-  // Calls visit(block) for every row block of the panel, and does the tasks.
-  void ForEachBlock(absl::FunctionRef<void(int64_t block)> visit);
+  // Only what is to be kept from visit to visit needs a place for all rows.
+  void StartPanel(const BoundTensor& tensor, int64_t begin, int64_t end,
+                  bool keep);
+  // Visits every row block of the panel, and does the tasks.
+  void ForEachBlock(absl::FunctionRef<void(const Block& block)> visit);
   // The first error of a block.
   absl::Status BlockStatus() const;
-  MatrixView<float> BlockRows(int64_t block);
   // Widens one row block; false when it has a weight that is not finite.
-  bool ReadBlock(const BoundTensor& tensor, int64_t block);
+  bool ReadBlock(const BoundTensor& tensor, const Block& block);
   // Sums the squares of one row block.
-  void SumBlock(int64_t block);
+  void SumBlock(const Block& block);
   // Quantises and packs one row block.
-  void PackBlock(const TensorPlan& plan, int64_t block, uint8_t* packed);
+  void PackBlock(const TensorPlan& plan, const Block& block, uint8_t* packed);
   // Of the panel's weights, when its blocks' are known.
   double SquareSum() const;
 
   ThreadPool& pool_;
   std::vector<std::function<void()>> tasks_;
-  Matrix panel_;
+  Matrix panel_;           // All rows, or one block a thread.
+  bool recycles_ = false;  // The latter.
+  int64_t panel_rows_ = 0;
   int64_t panel_begin_ = 0;                     // Its first row in the tensor.
   std::array<std::vector<uint8_t>, 2> packed_;  // Of this Run() and the last.
   std::vector<TensorStats> block_stats_;

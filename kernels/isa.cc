@@ -30,6 +30,8 @@ absl::string_view IsaName(Isa isa) {
       return "neon";
     case Isa::kNeonDot:
       return "neon-dot";
+    case Isa::kNeonI8mm:
+      return "neon-i8mm";
     case Isa::kAvx2:
       return "avx2";
     case Isa::kAvxVnni:
@@ -44,8 +46,8 @@ absl::string_view IsaName(Isa isa) {
 
 std::vector<Isa> CompiledIsas() {
   std::vector<Isa> isas = {Isa::kReference};
-  for (const Isa isa : {Isa::kNeon, Isa::kNeonDot, Isa::kAvx2, Isa::kAvxVnni,
-                        Isa::kAvx512Vnni, Isa::kAvx512Amx}) {
+  for (const Isa isa : {Isa::kNeon, Isa::kNeonDot, Isa::kNeonI8mm, Isa::kAvx2,
+                        Isa::kAvxVnni, Isa::kAvx512Vnni, Isa::kAvx512Amx}) {
     if (SimdTableIsCompiled(isa)) isas.push_back(isa);
   }
   return isas;

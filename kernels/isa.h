@@ -16,14 +16,15 @@ enum class Isa {
   kReference,   // Plain C++: defines what every other must compute.
   kNeon,        // Every 64-bit ARM CPU.
   kNeonDot,     // With the dot products of ARMv8.2, as of Cortex-A55 and A76.
+  kNeonI8mm,    // With their matrix products too, as of Neoverse V1 and A510.
   kAvx2,        // x86-64 with AVX2 and FMA.
   kAvxVnni,     // The same with AVX-VNNI, as of Alder Lake and Zen 5.
   kAvx512Vnni,  // x86-64 with AVX-512 and VNNI, as of Ice Lake and Zen 4.
   kAvx512Amx,   // The same with AMX for int8, as of Sapphire Rapids.
 };
 
-// "reference", "neon", "neon-dot", "avx2", "avx-vnni", "avx512-vnni",
-// "avx512-amx".
+// "reference", "neon", "neon-dot", "neon-i8mm", "avx2", "avx-vnni",
+// "avx512-vnni", "avx512-amx".
 absl::string_view IsaName(Isa isa);
 
 // Every instruction set that is compiled in, and those of them this CPU runs,

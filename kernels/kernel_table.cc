@@ -22,6 +22,8 @@ const KernelTable& GetKernelTable(Isa isa) {
       return SimdTable<Isa::kNeon>();
     case Isa::kNeonDot:
       return SimdTable<Isa::kNeonDot>();
+    case Isa::kNeonI8mm:
+      return SimdTable<Isa::kNeonI8mm>();
     case Isa::kAvx2:
       return SimdTable<Isa::kAvx2>();
     case Isa::kAvxVnni:

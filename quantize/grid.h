@@ -1,12 +1,16 @@
-// The grids that codecs offer, as arithmetic on one group of weights.
+// The grids that codecs offer, as arithmetic on one group of weights, or on all
+// groups of a row at once where that is what takes a quantiser's time.
 #ifndef OUNCE_QUANTIZE_GRID_H_
 #define OUNCE_QUANTIZE_GRID_H_
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
 #include "absl/types/span.h"
+#include "core/checked.h"
 #include "core/packing/packed_matrix.h"
+#include "core/round.h"
 
 namespace ounce {
 
@@ -35,13 +39,6 @@ struct GroupScale {
   float scale = 0.0f;
   int zero_point = 0;
 };
-
-// Half to even.  Adding 1.5 * 2^23 leaves no room for a fraction, so that the
-// adder rounds; plain code that every compiler vectorises.  |value| < 2^22.
-inline float RoundHalfEven(float value) {
-  constexpr float kMagic = 12582912.0f;
-  return (value + kMagic) - kMagic;
-}
 
 // The nearest code of `weight`, less the zero point, for a scale that is not 0.
 // By value, because callers write codes, bytes that might alias a reference:
@@ -81,6 +78,47 @@ float LeastWeight(absl::Span<const float> weights);
 
 // The scale that absmax gives (see round_to_nearest.h), not yet rounded.
 GroupScale AbsMaxScale(absl::Span<const float> weights, const Grid& grid);
+
+// One row of `cols` weights in groups of `group_size`, the last of which may be
+// shorter.
+struct GroupRow {
+  const float* weights;
+  int64_t cols;
+  int64_t group_size;
+
+  int64_t num_groups() const { return DivideUp(cols, group_size); }
+  int64_t begin(int64_t group) const { return group * group_size; }
+  int64_t size(int64_t group) const {
+    return std::min(group_size, cols - begin(group));
+  }
+  absl::Span<const float> group(int64_t group) const {
+    return {weights + begin(group), static_cast<size_t>(size(group))};
+  }
+};
+
+// The multiples of `unit` up to `most`, a whole number.
+struct ScaleMultiples {
+  float unit;
+  float most;
+};
+
+// The functions below fill or read one scale or zero point per group, and do to
+// each group what their namesakes above do to one: with neither a call nor a
+// branch of unknown outcome per group, which cost as much as the arithmetic.
+
+// AbsMaxScale() of every group.
+void AbsMaxScales(GroupRow row, const Grid& grid, float* scales);
+
+// Replaces each absmax scale by one of the two multiples beside it, of its
+// sign: the higher unless the lower LosesLess(); 0 stays 0.  The lower clips
+// the largest weight, the higher is coarser.  Groups are of at most
+// kMaxCompared weights.
+void MultiplesBeside(GroupRow row, const Grid& grid, ScaleMultiples multiples,
+                     float* scales);
+
+// NearestCodes() of every group.
+void NearestRowCodes(GroupRow row, const GroupScale* groups, const Grid& grid,
+                     int8_t* codes);
 
 }  // namespace ounce
 

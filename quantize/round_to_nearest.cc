@@ -16,32 +16,68 @@
 namespace ounce {
 namespace {
 
-// Quantises the groups of one row one after the other.
-class GroupRounder {
+float LargestMagnitude(absl::Span<const float> values) {
+  float largest = 0.0f;
+  for (const float value : values) {
+    largest = std::max(largest, std::abs(value));
+  }
+  return largest;
+}
+
+// Quantises one row after the other.
+class RowRounder {
  public:
-  // `row_scale` is the unit of the row's scales, if the codec has one.
-  GroupRounder(const QuantizeOptions& options, float row_scale)
+  RowRounder(const QuantizeOptions& options, int64_t cols, int64_t group_size)
       : grid_(GridOf(options.codec)),
         codec_(GetCodecInfo(options.codec)),
-        row_scale_(row_scale),
-        least_squares_(options.scale == ScaleMethod::kLeastSquares) {}
+        least_squares_(options.scale == ScaleMethod::kLeastSquares),
+        row_{nullptr, cols, group_size},
+        absmax_(static_cast<size_t>(row_.num_groups())),
+        groups_(absmax_.size()) {}
 
-  // Chooses scale and codes of `weights`, whose absmax scale is `exact`; the
-  // scale is not yet checked.
-  GroupScale Round(absl::Span<const float> weights, float exact,
-                   int8_t* codes) const {
-    const float least = grid_.has_zero_point ? LeastWeight(weights) : 0.0f;
-    const bool multiples = codec_.max_multiple > 0;
-    const GroupScale group =
-        multiples ? MultipleBeside(weights, exact) : Stored(exact, least);
-    NearestCodes(weights, group, grid_, codes);
-    if (!least_squares_ || group.scale == 0.0f) return group;
-    const Best absmax = {group, SquaredError(weights, group, codes)};
-    const Best best = multiples ? SearchMultiples(weights, absmax)
-                                : Search(weights, exact, least, absmax);
-    NearestCodes(weights, best.group, grid_, codes);
-    return best.group;
+  // Chooses the scales and codes of a row of weights.  Returns whether all
+  // scales are finite; if not, the codes mean nothing.
+  bool Round(const float* weights, int8_t* codes) {
+    row_.weights = weights;
+    AbsMaxScales(row_, grid_, absmax_.data());
+    row_scale_ = 0.0f;
+    if (codec_.row_scale != nullptr) {
+      row_scale_ = codec_.row_scale(LargestMagnitude(absmax_));
+    }
+    ChooseScales();
+    for (const GroupScale& group : groups_) {
+      if (!std::isfinite(group.scale)) return false;
+    }
+    NearestRowCodes(row_, groups_.data(), grid_, codes);
+    if (!least_squares_) return true;
+    for (int64_t g = 0; g < row_.num_groups(); ++g) Improve(g, codes);
+    return true;
   }
+
+  // How many groups of that row are too small for the scales of the codec:
+  // those of f16 that are no normal number, or multiples of a unit of which one
+  // is still too much.
+  int64_t CountTooSmall(const int8_t* codes) const {
+    if (!codec_.grouped) return 0;
+    const auto is_zero = [](auto value) { return value == 0; };
+    int64_t count = 0;
+    for (int64_t g = 0; g < row_.num_groups(); ++g) {
+      const float scale = groups_[static_cast<size_t>(g)].scale;
+      const int8_t* first = codes + row_.begin(g);
+      const bool suspect =
+          codec_.max_multiple == 0
+              ? std::abs(scale) < kF16MinNormal
+              : std::all_of(first, first + row_.size(g), is_zero);
+      if (!suspect) continue;
+      const absl::Span<const float> weights = row_.group(g);
+      count += !std::all_of(weights.begin(), weights.end(), is_zero);
+    }
+    return count;
+  }
+
+  // Of the row that was rounded last.
+  const GroupRow& row() const { return row_; }
+  const std::vector<GroupScale>& groups() const { return groups_; }
 
  private:
   static constexpr size_t kLanes = ScaleTrials::kLanes;
@@ -56,8 +92,43 @@ class GroupRounder {
     }
   };
 
+  // What absmax gives, as it will be stored.
+  void ChooseScales() {
+    if (codec_.max_multiple > 0) {
+      chosen_ = absmax_;
+      MultiplesBeside(row_, grid_,
+                      {row_scale_, static_cast<float>(codec_.max_multiple)},
+                      chosen_.data());
+      for (size_t g = 0; g < groups_.size(); ++g) groups_[g] = {chosen_[g], 0};
+      return;
+    }
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      groups_[g] = Stored(absmax_[g], Least(static_cast<int64_t>(g)));
+    }
+  }
+
+  // Searches for a better scale for one group than it has.
+  void Improve(int64_t g, int8_t* codes) {
+    GroupScale& group = groups_[static_cast<size_t>(g)];
+    if (group.scale == 0.0f) return;
+    const absl::Span<const float> weights = row_.group(g);
+    int8_t* const group_codes = codes + row_.begin(g);
+    const Best absmax = {group, SquaredError(weights, group, group_codes)};
+    group =
+        codec_.max_multiple > 0
+            ? SearchMultiples(weights, absmax).group
+            : Search(weights, absmax_[static_cast<size_t>(g)], Least(g), absmax)
+                  .group;
+    NearestCodes(weights, group, grid_, group_codes);
+  }
+
   float Rounded(float scale) const {
     return codec_.round_scale(scale, row_scale_);
+  }
+
+  // The least of a group's weights and of 0, where the zero point asks for it.
+  float Least(int64_t g) const {
+    return grid_.has_zero_point ? LeastWeight(row_.group(g)) : 0.0f;
   }
 
   // The scale as it will be stored, with the zero point that belongs to it;
@@ -69,22 +140,6 @@ class GroupRounder {
           static_cast<int>(std::nearbyint(-least / group.scale)), 0, 15);
     }
     return group;
-  }
-
-  // Of the multiples of the row's unit on either side of `scale`, the one with
-  // the smaller squared error: the lower clips the largest weight, the higher
-  // is coarser.
-  GroupScale MultipleBeside(absl::Span<const float> weights,
-                            float scale) const {
-    if (scale == 0.0f) return GroupScale();
-    const auto most = static_cast<float>(codec_.max_multiple);
-    const float position = std::min(std::abs(scale) / row_scale_, most);
-    const auto lower =
-        static_cast<float>(std::max(1, static_cast<int>(position)));
-    const float higher = std::min(lower + 1.0f, most);
-    const GroupScale fine = {std::copysign(lower * row_scale_, scale)};
-    const GroupScale coarse = {std::copysign(higher * row_scale_, scale)};
-    return LosesLess(weights, fine, coarse, grid_) ? fine : coarse;
   }
 
   // Tries scales from 0.6 to 1.2 of the absmax one, of both signs where the
@@ -149,74 +204,23 @@ class GroupRounder {
   static constexpr int kSteps = 24;
   const Grid grid_;
   const CodecInfo& codec_;
-  const float row_scale_;
   const bool least_squares_;
+  GroupRow row_;
+  float row_scale_ = 0.0f;     // The unit of the scales, if there is one.
+  std::vector<float> absmax_;  // Not yet rounded.
+  std::vector<float> chosen_;
+  std::vector<GroupScale> groups_;
 };
 
-// One row, group by group; the last may be shorter.
-class RowGroups {
- public:
-  RowGroups(int64_t cols, int64_t group_size, const Grid& grid)
-      : cols_(cols), group_size_(group_size), grid_(grid) {}
-
-  void SetRow(const float* row) {
-    row_ = row;
-    absmax_.clear();
-    for (int64_t g = 0; g < size(); ++g) {
-      absmax_.push_back(AbsMaxScale(weights(g), grid_).scale);
-    }
-  }
-
-  int64_t size() const { return DivideUp(cols_, group_size_); }
-  int64_t begin(int64_t g) const { return g * group_size_; }
-  absl::Span<const float> weights(int64_t g) const {
-    const int64_t end = std::min(cols_, begin(g) + group_size_);
-    return absl::MakeConstSpan(row_ + begin(g),
-                               static_cast<size_t>(end - begin(g)));
-  }
-  // The scales that absmax gives, not yet rounded.
-  float absmax(int64_t g) const { return absmax_[static_cast<size_t>(g)]; }
-  float largest_absmax() const {
-    float largest = 0.0f;
-    for (const float scale : absmax_) {
-      largest = std::max(largest, std::abs(scale));
-    }
-    return largest;
-  }
-
- private:
-  const int64_t cols_;
-  const int64_t group_size_;
-  const Grid grid_;
-  const float* row_ = nullptr;
-  std::vector<float> absmax_;
-};
-
-// The unit of a row's scales; 0 for codecs that have none.
-float RowScale(Codec codec, const RowGroups& groups) {
-  const auto row_scale = GetCodecInfo(codec).row_scale;
-  return row_scale == nullptr ? 0.0f : row_scale(groups.largest_absmax());
-}
-
-absl::Status ScaleTooLarge(int64_t row, int64_t column, float scale) {
+absl::Status ScaleTooLarge(int64_t row_index, const GroupRow& row,
+                           absl::Span<const GroupScale> groups) {
+  const auto first = std::find_if(
+      groups.begin(), groups.end(),
+      [](const GroupScale& group) { return !std::isfinite(group.scale); });
   return absl::InvalidArgumentError(absl::StrCat(
-      "row ", row, ", columns from ", column, ": scale ", scale,
+      "row ", row_index, ", columns from ", row.begin(first - groups.begin()),
+      ": scale ", first->scale,
       " is above the largest f16, 65504; keep this tensor in int8 or float"));
-}
-
-// Whether `group` is too small for the scales of its codec: one of f16 that is
-// no normal number, or multiples of a unit of which one is still too much.
-bool TooSmall(Codec codec, float scale, absl::Span<const float> weights,
-              const int8_t* codes) {
-  const CodecInfo& info = GetCodecInfo(codec);
-  if (!info.grouped) return false;
-  const auto is_zero = [](auto value) { return value == 0; };
-  if (info.max_multiple == 0) {
-    return std::abs(scale) < kF16MinNormal &&
-           !std::all_of(weights.begin(), weights.end(), is_zero);
-  }
-  return std::all_of(codes, codes + weights.size(), is_zero) &&
-         !std::all_of(weights.begin(), weights.end(), is_zero);
 }
 
 }  // namespace
@@ -229,25 +233,19 @@ absl::StatusOr<QuantizeResult> QuantizeRoundToNearest(
   out.cols = weight.cols;
   out.group_size = options.group_size == 0 ? weight.cols : options.group_size;
   out.codes.resize(static_cast<size_t>(out.rows * out.cols));
-  out.scales.reserve(static_cast<size_t>(out.rows * out.num_groups()));
-  const Grid grid = GridOf(options.codec);
-  RowGroups groups(out.cols, out.group_size, grid);
+  out.scales.resize(static_cast<size_t>(out.rows * out.num_groups()));
+  const bool has_zero_point = GridOf(options.codec).has_zero_point;
+  RowRounder rounder(options, out.cols, out.group_size);
+  float* scale = out.scales.data();
   for (int64_t row = 0; row < out.rows; ++row) {
-    groups.SetRow(weight.row(row));
-    const GroupRounder rounder(options, RowScale(options.codec, groups));
     int8_t* codes = out.codes.data() + row * out.cols;
-    for (int64_t g = 0; g < groups.size(); ++g) {
-      const absl::Span<const float> weights = groups.weights(g);
-      int8_t* group_codes = codes + groups.begin(g);
-      const GroupScale group =
-          rounder.Round(weights, groups.absmax(g), group_codes);
-      if (!std::isfinite(group.scale)) {
-        return ScaleTooLarge(row, groups.begin(g), group.scale);
-      }
-      result.tiny_scales +=
-          TooSmall(options.codec, group.scale, weights, group_codes);
-      out.scales.push_back(group.scale);
-      if (grid.has_zero_point) {
+    if (!rounder.Round(weight.row(row), codes)) {
+      return ScaleTooLarge(row, rounder.row(), rounder.groups());
+    }
+    result.tiny_scales += rounder.CountTooSmall(codes);
+    for (const GroupScale& group : rounder.groups()) {
+      *scale++ = group.scale;
+      if (has_zero_point) {
         out.zero_points.push_back(static_cast<uint8_t>(group.zero_point));
       }
     }

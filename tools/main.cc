@@ -26,7 +26,7 @@ constexpr char kCommonHelp[] =
     "  --isa NAME                  native (default), reference, avx2, "
     "avx-vnni,\n"
     "                              avx512-vnni, avx512-amx; on ARM neon,\n"
-    "                              neon-dot\n";
+    "                              neon-dot, neon-i8mm\n";
 
 constexpr size_t kMaxErrorBytes = 4000;
 
@@ -47,7 +47,7 @@ void DeclareCommon(CommandLine& line, CommonOptions* options) {
               &options->threads);
   line.Option("--isa",
               "Instruction set: native (default), reference, avx2, avx-vnni, "
-              "avx512-vnni, avx512-amx; on ARM neon, neon-dot",
+              "avx512-vnni, avx512-amx; on ARM neon, neon-dot, neon-i8mm",
               &options->isa);
 }
 

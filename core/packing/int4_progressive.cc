@@ -9,29 +9,39 @@
 #include "absl/types/span.h"
 #include "core/check.h"
 #include "core/packing/int4.h"
+#include "core/round.h"
+#include "core/vectorize.h"
 
 namespace ounce {
 namespace {
 
 constexpr int64_t kSpanCols = 32;  // What the columns are filled up to.
 
-// `scale` as a multiple of `unit`, rounded.
-int Multiple(float scale, float unit) {
-  return static_cast<int>(std::round(scale / unit));
-}
+// `scale` as a multiple of `unit`, rounded; of a true multiple, exactly.
+float Multiple(float scale, float unit) { return RoundHalfEven(scale / unit); }
 
 // Whether all scales are exact multiples of `unit` of at most 15.
-bool Divides(float unit, absl::Span<const float> scales) {
-  return std::all_of(scales.begin(), scales.end(), [unit](float scale) {
-    const float multiple = std::round(scale / unit);
-    return std::abs(multiple) <= float{kInt4ProgressiveMaxScale} &&
-           double{unit} * double{multiple} == double{scale};
-  });
+OUNCE_VECTORIZE_PART bool Divides(float unit, absl::Span<const float> scales) {
+  // Few candidates get past the first part, and a part has no exit inside, so
+  // that the compiler vectorises it.
+  constexpr size_t kPart = 16;
+  for (size_t begin = 0; begin < scales.size(); begin += kPart) {
+    const size_t end = std::min(scales.size(), begin + kPart);
+    uint32_t misses = 0;
+    for (size_t i = begin; i < end; ++i) {
+      const float multiple = Multiple(scales[i], unit);
+      const bool exact = double{unit} * double{multiple} == double{scales[i]};
+      const bool small = std::abs(multiple) <= float{kInt4ProgressiveMaxScale};
+      misses |= exact && small ? 0u : 1u;
+    }
+    if (misses != 0) return false;
+  }
+  return true;
 }
 
 // The largest float of which all scales are multiples within -15..15; 0 if all
 // are 0.
-float RowScaleOf(absl::Span<const float> scales) {
+OUNCE_VECTORIZE float RowScaleOf(absl::Span<const float> scales) {
   float largest = 0.0f;
   for (const float scale : scales) largest = std::max(largest, std::abs(scale));
   if (largest == 0.0f) return 0.0f;
@@ -52,7 +62,8 @@ void PackRow(const QuantizedMatrix& matrix, int64_t row,
   const float row_scale = RowScaleOf(scales);
   uint8_t* group_scales = block + layout.group_scales_offset + lane;
   for (const float scale : scales) {
-    const int multiple = row_scale == 0.0f ? 0 : Multiple(scale, row_scale);
+    const float multiple =
+        row_scale == 0.0f ? 0.0f : Multiple(scale, row_scale);
     *group_scales = static_cast<uint8_t>(static_cast<int8_t>(multiple));
     group_scales += kRowBlock;
   }
@@ -84,7 +95,9 @@ void PackInt4Progressive(const QuantizedMatrix& matrix, uint8_t* out) {
     uint8_t* block = out + row / kRowBlock * layout.block_bytes;
     if (row % kRowBlock == 0) {
       // Rows beyond the last are zero weights with scales of 0.
-      ClearInt4Codes(layout.padded_cols, block);
+      if (matrix.rows - row < kRowBlock) {
+        ClearInt4Codes(layout.padded_cols, block);
+      }
       std::fill(block + layout.group_scales_offset, block + layout.block_bytes,
                 uint8_t{0});
     }

@@ -14,6 +14,7 @@ dnnl_cpu_isa_t OneDnnIsa(Isa isa) {
     case Isa::kReference:
     case Isa::kNeon:     // These have no names in oneDNN, which refuses any cap
     case Isa::kNeonDot:  // on ARM.
+    case Isa::kNeonI8mm:
       return dnnl_cpu_isa_sse41;
     case Isa::kAvx2:
       return dnnl_cpu_isa_avx2;

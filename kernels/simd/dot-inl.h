@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "core/packing/packed_matrix.h"
 #include "hwy/highway.h"
@@ -54,6 +55,18 @@ inline constexpr int kBlockParts = static_cast<int>(kRowBlock / kLanes);
 // in this parameter alone.
 template <Isa kIsa>
 struct Dot;
+
+// Whether an instruction set multiplies pairs of rows with pairs of tokens,
+// eight columns deep.  Its Dot also has
+//   LoadPair     eight codes of either token of a pair
+//   MultiplyPair acc += codes of two rows * such a pair, as [row][token]
+template <Isa kIsa>
+inline constexpr bool kMultipliesPairs = false;
+
+// One part's sums of two tokens are two vectors.  Where they are made in pairs,
+// the first holds rows 0 and 1, the second rows 2 and 3, of both tokens.
+template <Isa kIsa, int kTokens>
+inline constexpr bool kInPairs = kMultipliesPairs<kIsa>&& kTokens % 2 == 0;
 
 // U4Acc of the instruction sets that add four products to a 32-bit sum at once.
 struct WideU4 {
@@ -223,6 +236,24 @@ struct Dot<Isa::kNeonDot> : WideU4 {
   }
 };
 
+// The matrix products of ARMv8.6, optional as of 8.2.
+template <>
+inline constexpr bool kMultipliesPairs<Isa::kNeonI8mm> = true;
+
+template <>
+struct Dot<Isa::kNeonI8mm> : Dot<Isa::kNeonDot> {
+  static HWY_INLINE IntVec LoadPair(const int8_t* first, const int8_t* second) {
+    return IntVec{
+        vreinterpretq_s32_s8(vcombine_s8(vld1_s8(first), vld1_s8(second)))};
+  }
+  static HWY_INLINE IntVec MultiplyPair(IntVec acc, IntVec rows, IntVec x) {
+    asm(".arch armv8.6-a+crypto\n\tsmmla %0.4s, %1.16b, %2.16b"
+        : "+w"(acc.raw)
+        : "w"(rows.raw), "w"(x.raw));
+    return acc;
+  }
+};
+
 #endif  // HWY_TARGET
 
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3_DL
@@ -291,6 +322,54 @@ struct Dot<kExtendedIsa> : WideU4 {
 };
 
 #endif  // x86-64
+
+// Calls choose(std::integral_constant<Isa, ...>()) with `isa`, one of those
+// that this target's code serves.
+template <class Choose>
+HWY_INLINE auto ForIsa(Isa isa, Choose choose) {
+#if HWY_TARGET == HWY_NEON
+  if (isa == Isa::kNeonI8mm) {
+    return choose(std::integral_constant<Isa, Isa::kNeonI8mm>());
+  }
+#endif
+  return isa == kBaseIsa ? choose(std::integral_constant<Isa, kBaseIsa>())
+                         : choose(std::integral_constant<Isa, kExtendedIsa>());
+}
+
+// What belongs to a part's rows, as the sums of token `t` of a tile have them.
+template <bool kPairs, class V>
+HWY_INLINE V ByRow(V rows, int t) {
+  if constexpr (!kPairs) return rows;
+  return t % 2 == 0 ? hn::InterleaveLower(hn::DFromV<V>(), rows, rows)
+                    : hn::InterleaveUpper(hn::DFromV<V>(), rows, rows);
+}
+
+// The same of `value(t)`, which belongs to a token.
+template <bool kPairs, class D, class Value>
+HWY_INLINE hn::Vec<D> ByToken(D d, int t, Value value) {
+  const auto own = hn::Set(d, value(t));
+  if constexpr (!kPairs) return own;
+  const auto other = hn::Set(d, value(t ^ 1));
+  return t % 2 == 0 ? hn::InterleaveLower(d, own, other)
+                    : hn::InterleaveLower(d, other, own);
+}
+
+// The rows' sums of each token of a pair from the vectors of [row][token].
+template <class V>
+HWY_INLINE void SplitPair(V& first, V& second) {
+  const hn::DFromV<V> d;
+  const V even = hn::ConcatEven(d, second, first);
+  second = hn::ConcatOdd(d, second, first);
+  first = even;
+}
+
+// Two rows' eight codes each from vectors of four rows' first and last four:
+// rows 0 and 1 in `first`, 2 and 3 in `last`.
+HWY_INLINE void JoinColumns(IntVec& first, IntVec& last) {
+  const IntVec upper = hn::InterleaveUpper(IntTag(), first, last);
+  first = hn::InterleaveLower(IntTag(), first, last);
+  last = upper;
+}
 
 // The four codes at `codes` in every lane.
 HWY_INLINE IntVec BroadcastCodes(const int8_t* codes) {

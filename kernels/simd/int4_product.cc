@@ -70,6 +70,7 @@ struct Int4Product {
                                   const SpanRange& spans,
                                   const TileTokens& tokens,
                                   Sum (&sums)[kTokens][kParts]) {
+    constexpr bool kPairs = kInPairs<kIsa, kTokens>;
     const FloatTag df;
     const int8_t* codes[kTokens];
     const int32_t* span_sums[kTokens];
@@ -92,11 +93,14 @@ struct Int4Product {
           FloatVec isum = hn::ConvertTo(df, isums[t][p]);
           if constexpr (!kSymmetric) {
             // Whole numbers below 2^24: the float subtraction is exact.
-            isum = hn::NegMulAdd(LoadZeroPoints(blocks, g, first_part + p),
-                                 hn::Set(df, SumOfSpans(span_sums[t], group)),
-                                 isum);
+            const FloatVec x_sum = ByToken<kPairs>(df, t, [&](int token) {
+              return SumOfSpans(span_sums[token], group);
+            });
+            isum = hn::NegMulAdd(
+                ByRow<kPairs>(LoadZeroPoints(blocks, g, first_part + p), t),
+                x_sum, isum);
           }
-          sums[t][p] = hn::MulAdd(scales, isum, sums[t][p]);
+          sums[t][p] = hn::MulAdd(ByRow<kPairs>(scales, t), isum, sums[t][p]);
         }
       }
     }
@@ -133,8 +137,9 @@ struct Int4Product {
       if (group.prefetch) PrefetchSpan<kParts>(weights, block_bytes);
       typename Dot<kIsa>::U4Acc acc[kTokens][kParts];
       for (int t = 0; t < kTokens; ++t) {
-        const auto start = kSymmetric ? Dot<kIsa>::OffsetU4(span_sums[t][span])
-                                      : Dot<kIsa>::ZeroU4();
+        const auto start = kSymmetric
+                               ? StartU4<kIsa, kTokens>(span_sums, span, t)
+                               : Dot<kIsa>::ZeroU4();
         for (int p = 0; p < kParts; ++p) acc[t][p] = start;
       }
       MultiplySpan<kIsa, kForm>(weights, block_bytes, x, span * kSumCols, acc);
@@ -161,9 +166,9 @@ void MatMulInt4(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
 
 template <Codec kCodec>
 void EnterProduct(KernelTable* table) {
-  table->matmul[static_cast<size_t>(kCodec)] =
-      table->isa == kBaseIsa ? MatMulInt4<kBaseIsa, kCodec>
-                             : MatMulInt4<kExtendedIsa, kCodec>;
+  table->matmul[static_cast<size_t>(kCodec)] = ForIsa(table->isa, [](auto isa) {
+    return MatMulKernel(MatMulInt4<isa.value, kCodec>);
+  });
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ struct Int4ProgressiveProduct {
       if (spans.prefetch) PrefetchSpan<kParts>(weights, block_bytes);
       typename Dot<kIsa>::U4Acc acc[kTokens][kParts];
       for (int t = 0; t < kTokens; ++t) {
-        const auto start = Dot<kIsa>::OffsetU4(span_sums[t][span]);
+        const auto start = StartU4<kIsa, kTokens>(span_sums, span, t);
         for (int p = 0; p < kParts; ++p) acc[t][p] = start;
       }
       MultiplySpan<kIsa, kForm>(weights, block_bytes, codes, span * kSumCols,
@@ -87,7 +87,8 @@ struct Int4ProgressiveProduct {
         const IntVec scales = Dot<kIsa>::PrepareScales(
             LoadGroupScales(blocks, group, first_part + p));
         for (int t = 0; t < kTokens; ++t) {
-          sums[t][p] = Dot<kIsa>::AddScaledU4(sums[t][p], acc[t][p], scales);
+          sums[t][p] = Dot<kIsa>::AddScaledU4(
+              sums[t][p], acc[t][p], ByRow<kInPairs<kIsa, kTokens>>(scales, t));
         }
       }
       weights += kFormSpanBytes<kForm>;
@@ -123,10 +124,9 @@ void MultiplyAvx2(const MatMulInput& x, const PackedMatrix& w,
 
 void EnterInt4ProgressiveProduct(KernelTable* table) {
   constexpr auto kCodec = static_cast<size_t>(Codec::kInt4Progressive);
-  table->matmul[kCodec] =
-      table->isa == kBaseIsa
-          ? MultiplyBlocks<kBaseIsa, Int4ProgressiveProduct>
-          : MultiplyBlocks<kExtendedIsa, Int4ProgressiveProduct>;
+  table->matmul[kCodec] = ForIsa(table->isa, [](auto isa) {
+    return MatMulKernel(MultiplyBlocks<isa.value, Int4ProgressiveProduct>);
+  });
 #if HWY_TARGET == HWY_AVX2
   if (table->isa == Isa::kAvx2) {
     table->matmul[kCodec] = MultiplyAvx2;

@@ -114,6 +114,49 @@ HWY_INLINE IntVec LoadCodes(const uint8_t* span, int64_t c, int64_t half,
                  hn::Set(IntTag(), 0x0F0F0F0F));
 }
 
+// MultiplySpan() in pairs of rows and tokens.
+template <Isa kIsa, CodeForm kForm, int kTokens, int kParts>
+HWY_INLINE void MultiplySpanInPairs(const uint8_t* span,
+                                    const int8_t* const (&x)[kTokens],
+                                    int64_t column,
+                                    IntVec (&acc)[kTokens][kParts]) {
+  static_assert(kParts <= kBlockParts);
+  HWY_UNROLL(4)
+  for (int64_t c = 0; c < kSumCols; c += 8) {
+    for (int p = 0; p < kParts; ++p) {
+      IntVec first = LoadCodes<kForm>(span, c, 0, p);
+      IntVec last = LoadCodes<kForm>(span, c, 4, p);
+      if constexpr (kForm == CodeForm::kPacked) JoinColumns(first, last);
+      for (int t = 0; t < kTokens; t += 2) {
+        const IntVec pair =
+            Dot<kIsa>::LoadPair(x[t] + column + c, x[t + 1] + column + c);
+        acc[t][p] = Dot<kIsa>::MultiplyPair(acc[t][p], first, pair);
+        acc[t + 1][p] = Dot<kIsa>::MultiplyPair(acc[t + 1][p], last, pair);
+      }
+    }
+  }
+}
+
+// The same of one token, which is taken twice: over codes that are unpacked in
+// pairs.
+template <Isa kIsa, int kParts>
+HWY_INLINE void MultiplySpanTwice(const uint8_t* span, const int8_t* x,
+                                  int64_t column, IntVec (&acc)[kParts]) {
+  for (int p = 0; p < kParts; ++p) {
+    IntVec first = hn::Zero(IntTag());
+    IntVec last = hn::Zero(IntTag());
+    for (int64_t c = 0; c < kSumCols; c += 8) {
+      const IntVec pair = Dot<kIsa>::LoadPair(x + column + c, x + column + c);
+      first = Dot<kIsa>::MultiplyPair(
+          first, LoadCodes<CodeForm::kUnpacked>(span, c, 0, p), pair);
+      last = Dot<kIsa>::MultiplyPair(
+          last, LoadCodes<CodeForm::kUnpacked>(span, c, 4, p), pair);
+    }
+    SplitPair(first, last);
+    acc[p] = hn::Add(acc[p], first);
+  }
+}
+
 // Codes times weights of kTokens tokens over one span of 32 columns, in the
 // form that SumU4 takes.  `span` is the first part's; blocks are `block_bytes`
 // apart.
@@ -121,6 +164,12 @@ template <Isa kIsa, CodeForm kForm, int kTokens, int kParts>
 HWY_INLINE void MultiplySpan(
     const uint8_t* span, int64_t block_bytes, const int8_t* const (&x)[kTokens],
     int64_t column, typename Dot<kIsa>::U4Acc (&acc)[kTokens][kParts]) {
+  if constexpr (kInPairs<kIsa, kTokens>) {
+    return MultiplySpanInPairs<kIsa, kForm>(span, x, column, acc);
+  } else if constexpr (kMultipliesPairs<kIsa> && kForm == CodeForm::kUnpacked) {
+    static_assert(kTokens == 1);
+    return MultiplySpanTwice<kIsa>(span, x[0], column, acc[0]);
+  }
   // The parts of one block share what is broadcast of x, which costs as much
   // as half a product.  Of several blocks, one part after the other: their
   // weights would not fit the registers.
@@ -143,6 +192,20 @@ HWY_INLINE void MultiplySpan(
         }
       }
     }
+  }
+}
+
+// What a tile's sums of token `t` over one span start from, so that the codes'
+// zero point is undone.
+template <Isa kIsa, int kTokens>
+HWY_INLINE typename Dot<kIsa>::U4Acc StartU4(
+    const int32_t* const (&span_sums)[kTokens], int64_t span, int t) {
+  if constexpr (kInPairs<kIsa, kTokens>) {
+    return ByToken</*kPairs=*/true>(IntTag(), t, [&](int token) {
+      return int32_t{static_cast<int16_t>(span_sums[token][span])};
+    });
+  } else {
+    return Dot<kIsa>::OffsetU4(span_sums[t][span]);
   }
 }
 
@@ -173,6 +236,7 @@ struct TileTokens {
 //           vectors in which the products of rows and a token are summed
 //   template <Isa> static constexpr int MaxTokens(), MaxSums();
 //           of a tile
+//   AddSpans, on some instruction sets in pairs (dot-inl.h):
 //   template <Isa, CodeForm, int kTokens, int kParts>
 //   static void AddSpans(const Int4Blocks<Layout>& blocks, int first_part,
 //                        const SpanRange& spans, const TileTokens& tokens,
@@ -182,12 +246,16 @@ struct TileTokens {
 //                          float x_scale);
 //           the value that a sum over all columns stands for
 
-template <class Product, int kTokens, int kParts>
+template <class Product, bool kPairs, int kTokens, int kParts>
 HWY_INLINE void StoreTile(const Int4Blocks<typename Product::Layout>& blocks,
                           int first_part, const TileTokens& tokens,
-                          const typename Product::Sum (&sums)[kTokens][kParts],
+                          typename Product::Sum (&sums)[kTokens][kParts],
                           MatrixView<float> out) {
   for (int p = 0; p < kParts; ++p) {
+    if constexpr (kPairs) {
+      for (int t = 0; t < kTokens; t += 2)
+        SplitPair(sums[t][p], sums[t + 1][p]);
+    }
     const int part = first_part + p;
     const int64_t lane = part * kLanes;
     for (int t = 0; t < kTokens; ++t) {
@@ -220,7 +288,8 @@ struct PackedTiles {
       }
       Product::template AddSpans<kIsa, CodeForm::kPacked>(
           blocks, first_part, spans, {x, token}, sums);
-      StoreTile<Product>(blocks, first_part, {x, token}, sums, out);
+      StoreTile<Product, kInPairs<kIsa, kTokens>>(blocks, first_part,
+                                                  {x, token}, sums, out);
     }
   }
 };
@@ -261,7 +330,8 @@ struct PanelTiles {
       Product::template AddSpans<kIsa, CodeForm::kUnpacked>(
           blocks, first_part, part_spans, {x, token}, sums);
       if (last) {
-        StoreTile<Product>(blocks, first_part, {x, token}, sums, out);
+        StoreTile<Product, kInPairs<kIsa, kTokens>>(blocks, first_part,
+                                                    {x, token}, sums, out);
         continue;
       }
       for (int t = 0; t < kTokens; ++t) {
@@ -293,17 +363,20 @@ void MultiplyTokens(const Tiles& tiles, int64_t token, int64_t end) {
   }
 }
 
-// Unpacks `spans` spans of a row block.
+// Unpacks `spans` spans of a row block, in pairs of rows where they are
+// multiplied so.
+template <Isa kIsa>
 HWY_INLINE void UnpackSpans(const uint8_t* packed, int64_t spans,
                             uint8_t* unpacked) {
   const hn::Repartition<uint8_t, IntTag> du8;
   for (int64_t c = 0; c < spans * kSumCols; c += 8) {
-    for (int64_t half = 0; half < 8; half += 4) {
-      for (int part = 0; part < kBlockParts; ++part) {
-        hn::Store(hn::BitCast(
-                      du8, LoadCodes<CodeForm::kPacked>(packed, c, half, part)),
-                  du8, unpacked + (c + half) * kRowBlock + part * kLanes * 4);
-      }
+    for (int part = 0; part < kBlockParts; ++part) {
+      IntVec first = LoadCodes<CodeForm::kPacked>(packed, c, 0, part);
+      IntVec last = LoadCodes<CodeForm::kPacked>(packed, c, 4, part);
+      if constexpr (kMultipliesPairs<kIsa>) JoinColumns(first, last);
+      uint8_t* const out = unpacked + c * kRowBlock + part * kLanes * 4;
+      hn::Store(hn::BitCast(du8, first), du8, out);
+      hn::Store(hn::BitCast(du8, last), du8, out + 4 * kRowBlock);
     }
   }
 }
@@ -320,7 +393,7 @@ void MultiplyPanels(const Int4Blocks<typename Product::Layout>& blocks,
   const int64_t num_spans = blocks.layout->padded_cols / kSumCols;
   for (int64_t span = 0; span < num_spans; span += kPanelSpans) {
     const int64_t span_end = std::min(num_spans, span + kPanelSpans);
-    UnpackSpans(blocks.data + span * kSpanBytes, span_end - span, panel);
+    UnpackSpans<kIsa>(blocks.data + span * kSpanBytes, span_end - span, panel);
     const PanelTiles<kIsa, Product> tiles = {
         blocks,
         x,

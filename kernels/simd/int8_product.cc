@@ -101,13 +101,69 @@ HWY_NOINLINE void MultiplyTile(const Int8Block& block, const QuantizedRows& x,
   }
 }
 
+// MultiplyTile() of one block in pairs of rows and tokens.
+template <Isa kIsa, int kTokens>
+HWY_NOINLINE void MultiplyTileInPairs(const Int8Block& block,
+                                      const QuantizedRows& x, int64_t token,
+                                      MatrixView<float> out) {
+  static_assert(Dot<kIsa>::kS8Offset == 0);
+  const FloatTag df;
+  const int8_t* codes[kTokens];
+  IntVec acc[kTokens][kBlockParts];
+  for (int t = 0; t < kTokens; ++t) {
+    codes[t] = x.codes + (token + t) * x.stride;
+    for (IntVec& sum : acc[t]) sum = hn::Zero(IntTag());
+  }
+  const int64_t cols = block.layout->padded_cols;
+  const bool prefetch = x.tokens <= kMaxPrefetchTokens;
+  const uint8_t* chunk = block.data;
+  for (int64_t c = 0; c < cols; c += 8, chunk += 2 * kChunkBytes) {
+    if (prefetch) {
+      hwy::Prefetch(chunk + kPrefetchBytes);
+      hwy::Prefetch(chunk + kPrefetchBytes + kChunkBytes);
+    }
+    // Four columns may be left; what x has behind them is 0, up to its stride.
+    const uint8_t* next = c + 4 < cols ? chunk + kChunkBytes : chunk;
+    IntVec pairs[kTokens / 2];
+    for (int t = 0; t < kTokens; t += 2) {
+      pairs[t / 2] = Dot<kIsa>::LoadPair(codes[t] + c, codes[t + 1] + c);
+    }
+    for (int p = 0; p < kBlockParts; ++p) {
+      IntVec first = LoadBytes(chunk + p * kLanes * 4);
+      IntVec last = LoadBytes(next + p * kLanes * 4);
+      JoinColumns(first, last);
+      for (int t = 0; t < kTokens; t += 2) {
+        acc[t][p] = Dot<kIsa>::MultiplyPair(acc[t][p], first, pairs[t / 2]);
+        acc[t + 1][p] =
+            Dot<kIsa>::MultiplyPair(acc[t + 1][p], last, pairs[t / 2]);
+      }
+    }
+  }
+  for (int p = 0; p < kBlockParts; ++p) {
+    const int64_t lane = p * kLanes;
+    const FloatVec scales =
+        LoadFloatBytes(block.data + block.layout->scales_offset + lane * 4);
+    for (int t = 0; t < kTokens; ++t) {
+      if (t % 2 == 0) SplitPair(acc[t][p], acc[t + 1][p]);
+      const FloatVec scale = hn::Mul(hn::Set(df, x.scales[token + t]), scales);
+      StoreRows(hn::Mul(scale, hn::ConvertTo(df, acc[t][p])),
+                block.rows_left - lane, out.row(token + t) + block.row + lane);
+    }
+  }
+}
+
 // Tokens [token, end) by kBlocks blocks in tiles as large as fit, then smaller
 // ones.
 template <Isa kIsa, int kTokens, int kBlocks>
 void MultiplyTokens(const Int8Block& block, const QuantizedRows& x,
                     int64_t token, int64_t end, MatrixView<float> out) {
   for (; token + kTokens <= end; token += kTokens) {
-    MultiplyTile<kIsa, kTokens, kBlocks>(block, x, token, out);
+    if constexpr (kInPairs<kIsa, kTokens>) {
+      static_assert(kBlocks == 1);
+      MultiplyTileInPairs<kIsa, kTokens>(block, x, token, out);
+    } else {
+      MultiplyTile<kIsa, kTokens, kBlocks>(block, x, token, out);
+    }
   }
   if constexpr (kTokens > 1) {
     // The next power of two below.
@@ -149,8 +205,8 @@ void MatMulInt8(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
 }  // namespace
 
 void EnterInt8Product(KernelTable* table) {
-  table->matmul[static_cast<size_t>(Codec::kInt8)] =
-      table->isa == kBaseIsa ? MatMulInt8<kBaseIsa> : MatMulInt8<kExtendedIsa>;
+  table->matmul[static_cast<size_t>(Codec::kInt8)] = ForIsa(
+      table->isa, [](auto isa) { return MatMulKernel(MatMulInt8<isa.value>); });
 }
 
 }  // namespace ounce::HWY_NAMESPACE

@@ -154,10 +154,28 @@ int64_t MultiplyS8(int64_t rounds) {
   return rounds * kSums * kLanes * 4;
 }
 
+// Two rows by two tokens, eight columns deep.
+template <Isa kIsa>
+int64_t MultiplyPairs(int64_t rounds) {
+  IntVec sums[kSums];
+  for (IntVec& sum : sums) sum = hn::Zero(IntTag());
+  const IntVec a = Opaque(hn::Set(IntTag(), 0x01020304));
+  IntVec b = hn::Set(IntTag(), 0x04030201);
+  for (int64_t i = 0; i < rounds; ++i) {
+    for (IntVec& sum : sums) {
+      b = Opaque(b);
+      sum = Dot<kIsa>::MultiplyPair(sum, a, b);
+    }
+  }
+  for (IntVec& sum : sums) Opaque(sum);
+  return rounds * kSums * 2 * 2 * 8;
+}
+
 template <Isa kIsa>
 int64_t MultiplyRegisters(Codec codec, int64_t rounds) {
   const CodecInfo& info = GetCodecInfo(codec);
   if (!info.quantized) return MultiplyFloats(rounds);
+  if constexpr (kMultipliesPairs<kIsa>) return MultiplyPairs<kIsa>(rounds);
   return info.bits == 4 ? MultiplyU4<kIsa>(rounds) : MultiplyS8<kIsa>(rounds);
 }
 
@@ -209,9 +227,8 @@ void EnterLimits(KernelTable* table) {
     return;
   }
 #endif
-  table->multiply_registers = table->isa == kBaseIsa
-                                  ? MultiplyRegisters<kBaseIsa>
-                                  : MultiplyRegisters<kExtendedIsa>;
+  table->multiply_registers = ForIsa(
+      table->isa, [](auto isa) { return &MultiplyRegisters<isa.value>; });
 }
 
 }  // namespace ounce::HWY_NAMESPACE

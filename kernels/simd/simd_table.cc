@@ -25,6 +25,7 @@ int64_t TargetOf(Isa isa) {
       return 0;
     case Isa::kNeon:
     case Isa::kNeonDot:
+    case Isa::kNeonI8mm:
       return HWY_ARCH_ARM_A64 ? HWY_TARGETS & HWY_NEON : 0;
     case Isa::kAvx2:
     case Isa::kAvxVnni:
@@ -77,6 +78,15 @@ bool CpuHasNeonDot() {
 #endif
 }
 
+// Its code takes the dot product too, which every such CPU has.
+bool CpuHasNeonI8mm() {
+#if defined(__aarch64__)
+  return (getauxval(AT_HWCAP2) & HWCAP2_I8MM) != 0 && CpuHasNeonDot();
+#else
+  return false;
+#endif
+}
+
 }  // namespace
 
 bool SimdTableIsCompiled(Isa isa) { return TargetOf(isa) != 0; }
@@ -87,6 +97,7 @@ bool CpuRunsSimdTable(Isa isa) {
   // code does not use and a Raspberry Pi 4 does not have.
   if (isa == Isa::kNeon) return true;
   if (isa == Isa::kNeonDot) return CpuHasNeonDot();
+  if (isa == Isa::kNeonI8mm) return CpuHasNeonI8mm();
   if ((hwy::SupportedTargets() & TargetOf(isa)) == 0) return false;
   if (isa == Isa::kAvx512Amx) return CpuHasAmxInt8();
   return isa != Isa::kAvxVnni || CpuHasAvxVnni();

@@ -41,8 +41,8 @@
 #endif
 
 // Calls the function of the target that serves `isa`; nothing happens when it
-// is not compiled.  AVX-VNNI, AMX and NEON's dot product are not Highway
-// targets: the code of AVX2 and of NEON takes them where it multiplies
+// is not compiled.  AVX-VNNI, AMX and NEON's dot and matrix products are not
+// Highway targets: the code of AVX2 and of NEON takes them where it multiplies
 // (dot-inl.h), and oneDNN multiplies with AMX.
 #define OUNCE_CALL_TARGET(isa, call)                                     \
   do {                                                                   \
@@ -50,8 +50,8 @@
                       N_AVX2::call;)                                     \
     OUNCE_IF_AVX512_VNNI(if ((isa) == Isa::kAvx512Vnni ||                \
                              (isa) == Isa::kAvx512Amx) N_AVX3_DL::call;) \
-    OUNCE_IF_NEON(if ((isa) == Isa::kNeon || (isa) == Isa::kNeonDot)     \
-                      N_NEON::call;)                                     \
+    OUNCE_IF_NEON(if ((isa) == Isa::kNeon || (isa) == Isa::kNeonDot ||   \
+                      (isa) == Isa::kNeonI8mm) N_NEON::call;)            \
   } while (false)
 
 #endif  // OUNCE_KERNELS_SIMD_TARGETS_H_

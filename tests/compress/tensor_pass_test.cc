@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -172,6 +173,47 @@ TEST(TensorPassTest, StatsAreWorkedByHand) {
   EXPECT_EQ(stats.weights, 4);
   EXPECT_DOUBLE_EQ(stats.snr_db(), 10 * std::log10(70.3125 / 0.3125));
   EXPECT_EQ(stats.sparsity(), 0.5);
+}
+
+// Plain loops over what the packed bytes give back, for full groups, short ones
+// at the end, groups of zeros and long ones.
+TEST(TensorPassTest, StatsAreThoseOfTheRestoredWeights) {
+  constexpr int64_t kRows = 19;
+  for (const auto& [codec, group_size] : {std::pair{Codec::kInt8, int64_t{0}},
+                                          {Codec::kInt4, 32},
+                                          {Codec::kInt4, 128},
+                                          {Codec::kInt4Progressive, 32},
+                                          {Codec::kInt4Progressive, 64},
+                                          {Codec::kInt4Asymmetric, 32}}) {
+    for (const int64_t cols :
+         {int64_t{5}, int64_t{32}, int64_t{77}, int64_t{608}}) {
+      std::vector<float> values = Gaussian(3).Floats(kRows * cols);
+      for (size_t i = 0; i < values.size(); ++i) {
+        if (i / 32 % 4 == 1) values[i] = 0.0f;
+      }
+      OneTensor tensor(kRows, cols, values, codec, group_size);
+      TensorStats stats;
+      const std::vector<uint8_t> packed = tensor.Pack(16, 2, &stats);
+      const PackedMatrix matrix = {
+          codec,      kRows,         cols,
+          group_size, packed.data(), static_cast<int64_t>(packed.size())};
+      std::vector<float> restored(values.size());
+      GetCodecInfo(codec).unpack_rows(matrix, 0, kRows, restored.data());
+      double errors = 0.0;
+      double squares = 0.0;
+      int64_t zeros = 0;
+      for (size_t i = 0; i < values.size(); ++i) {
+        const double error = double{values[i]} - double{restored[i]};
+        errors += error * error;
+        squares += double{values[i]} * double{values[i]};
+        zeros += restored[i] == 0.0f;
+      }
+      // Sums of doubles in another order.
+      EXPECT_NEAR(stats.error_sum, errors, 1e-12 * squares) << cols;
+      EXPECT_NEAR(stats.square_sum, squares, 1e-12 * squares) << cols;
+      EXPECT_EQ(stats.zeros, zeros) << cols;
+    }
+  }
 }
 
 TEST(TensorPassTest, PrunedWeightsCountAsErrors) {

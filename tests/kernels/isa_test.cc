@@ -1,5 +1,8 @@
 #include "kernels/isa.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <fstream>
@@ -39,8 +42,8 @@ TEST(IsaTest, BuildHoldsEveryTableOfItsArchitecture) {
               ElementsAre(Isa::kReference, Isa::kAvx2, Isa::kAvxVnni,
                           Isa::kAvx512Vnni, Isa::kAvx512Amx));
 #elif defined(__aarch64__)
-  EXPECT_THAT(CompiledIsas(),
-              ElementsAre(Isa::kReference, Isa::kNeon, Isa::kNeonDot));
+  EXPECT_THAT(CompiledIsas(), ElementsAre(Isa::kReference, Isa::kNeon,
+                                          Isa::kNeonDot, Isa::kNeonI8mm));
 #else
   EXPECT_THAT(CompiledIsas(), ElementsAre(Isa::kReference));
 #endif
@@ -83,6 +86,20 @@ TEST(IsaTest, NeonDotIsSupportedWhereTheCpuSaysSo) {
   constexpr int kDotProductBit = 44;
   const bool has_dot = (features >> kDotProductBit & 0xF) != 0;
   EXPECT_EQ(IsSupported(Isa::kNeonDot), has_dot);
+}
+
+TEST(IsaTest, NeonI8mmIsSupportedWhereTheInstructionRuns) {
+  // Elsewhere it kills a process with SIGILL.
+  const auto as_supported = [](int status) {
+    const bool ran = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return IsSupported(Isa::kNeonI8mm) == ran;
+  };
+  EXPECT_EXIT(
+      {
+        asm volatile(".arch armv8.6-a\n\tsmmla v0.4s, v1.16b, v2.16b" ::: "v0");
+        _exit(0);
+      },
+      as_supported, "");
 }
 #endif
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/half.h"
 #include "core/random.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -187,6 +188,138 @@ TEST(AbsMaxScaleTest, ZerosHaveScaleZero) {
   for (const Codec codec :
        {Codec::kInt8, Codec::kInt4, Codec::kInt4Asymmetric}) {
     EXPECT_EQ(AbsMaxScale({0.0f, -0.0f}, GridOf(codec)).scale, 0.0f);
+  }
+}
+
+// Rows whose groups are full, of one size of their own, and shorter at the end;
+// more groups than are taken at once.
+struct RowShape {
+  int64_t cols;
+  int64_t group_size;
+};
+constexpr RowShape kRowShapes[] = {{1, 32},    {31, 32},   {32, 32},
+                                   {2080, 32}, {2085, 32}, {4096, 32},
+                                   {256, 64},  {300, 128}, {77, 77}};
+
+// Weights as in checkpoints: normal, few significant bits, so that magnitudes
+// repeat; some groups of zeros, of either sign.
+std::vector<float> SomeRow(RowShape shape, Random* random) {
+  std::vector<float> row(static_cast<size_t>(shape.cols));
+  for (size_t i = 0; i < row.size(); ++i) {
+    const double value = (random->NextDouble() - 0.5) * random->NextDouble();
+    row[i] = BF16ToF32(F32ToBF16(static_cast<float>(value)));
+    const auto group = static_cast<int64_t>(i) / shape.group_size;
+    if (group % 9 == 4) row[i] = value < 0 ? -0.0f : 0.0f;
+  }
+  return row;
+}
+
+// The definition: the weight of largest magnitude, the first of several, or the
+// range widened to hold 0; no vectors, no bits.
+float PlainAbsMax(absl::Span<const float> weights, const Grid& grid) {
+  float low = 0.0f;
+  float high = 0.0f;
+  float largest = 0.0f;
+  for (const float weight : weights) {
+    low = std::min(low, weight);
+    high = std::max(high, weight);
+    if (std::abs(weight) > std::abs(largest)) largest = weight;
+  }
+  if (grid.has_zero_point) return (high - low) / grid.divisor;
+  return (grid.divisor < 0 ? largest : std::abs(largest)) / grid.divisor;
+}
+
+TEST(AbsMaxScalesTest, EqualsAPlainLoopOverEachGroup) {
+  Random random(11);
+  for (const Codec codec :
+       {Codec::kInt8, Codec::kInt4Progressive, Codec::kInt4Asymmetric}) {
+    const Grid grid = GridOf(codec);
+    for (const RowShape& shape : kRowShapes) {
+      const std::vector<float> weights = SomeRow(shape, &random);
+      const GroupRow row = {weights.data(), shape.cols, shape.group_size};
+      std::vector<float> scales(static_cast<size_t>(row.num_groups()), 99.0f);
+      AbsMaxScales(row, grid, scales.data());
+      for (int64_t g = 0; g < row.num_groups(); ++g) {
+        EXPECT_EQ(scales[static_cast<size_t>(g)],
+                  PlainAbsMax(row.group(g), grid))
+            << shape.cols << " " << shape.group_size << " " << g;
+      }
+    }
+  }
+}
+
+// The two multiples by plain arithmetic, and LosesLess() between them.
+float PlainMultipleBeside(absl::Span<const float> weights, const Grid& grid,
+                          ScaleMultiples multiples, float scale) {
+  if (scale == 0.0f) return 0.0f;
+  const float position =
+      std::min(std::abs(scale) / multiples.unit, multiples.most);
+  const float lower = std::max(1.0f, std::floor(position));
+  const float higher = std::min(lower + 1.0f, multiples.most);
+  const float fine = std::copysign(lower * multiples.unit, scale);
+  const float coarse = std::copysign(higher * multiples.unit, scale);
+  return LosesLess(weights, {fine, 0}, {coarse, 0}, grid) ? fine : coarse;
+}
+
+TEST(MultiplesBesideTest, EqualsAPlainLoopOverEachGroup) {
+  Random random(12);
+  const Grid grid = GridOf(Codec::kInt4Progressive);
+  for (const RowShape& shape : kRowShapes) {
+    for (const float magnitude : {1e-30f, 1.0f, 1e30f}) {
+      std::vector<float> weights = SomeRow(shape, &random);
+      for (float& weight : weights) weight *= magnitude;
+      const GroupRow row = {weights.data(), shape.cols, shape.group_size};
+      std::vector<float> absmax(static_cast<size_t>(row.num_groups()));
+      AbsMaxScales(row, grid, absmax.data());
+      float largest = 0.0f;
+      for (const float scale : absmax) {
+        largest = std::max(largest, std::abs(scale));
+      }
+      const ScaleMultiples multiples = {largest / 15.0f, 15.0f};
+      std::vector<float> scales = absmax;
+      MultiplesBeside(row, grid, multiples, scales.data());
+      for (size_t g = 0; g < scales.size(); ++g) {
+        EXPECT_EQ(scales[g],
+                  PlainMultipleBeside(row.group(static_cast<int64_t>(g)), grid,
+                                      multiples, absmax[g]))
+            << shape.cols << " " << shape.group_size << " " << g;
+      }
+    }
+  }
+}
+
+TEST(MultiplesBesideTest, ARowOfZerosHasNoUnit) {
+  const std::vector<float> weights(64, 0.0f);
+  std::vector<float> scales = {-0.0f, 0.0f};
+  MultiplesBeside({weights.data(), 64, 32}, GridOf(Codec::kInt4Progressive),
+                  {0.0f, 15.0f}, scales.data());
+  EXPECT_THAT(scales, ElementsAre(0.0f, 0.0f));
+}
+
+TEST(NearestRowCodesTest, RoundsEachWeightToItsGroupsGrid) {
+  Random random(13);
+  for (const Codec codec : {Codec::kInt4Progressive, Codec::kInt4Asymmetric}) {
+    const Grid grid = GridOf(codec);
+    for (const RowShape& shape : kRowShapes) {
+      const std::vector<float> weights = SomeRow(shape, &random);
+      const GroupRow row = {weights.data(), shape.cols, shape.group_size};
+      std::vector<GroupScale> groups;
+      for (int64_t g = 0; g < row.num_groups(); ++g) {
+        const bool zero = g % 5 == 3;
+        groups.push_back(
+            {zero ? 0.0f : static_cast<float>(random.NextDouble() - 0.5),
+             grid.has_zero_point ? static_cast<int>(g % 16) : 0});
+      }
+      std::vector<int8_t> codes(weights.size(), 99);
+      NearestRowCodes(row, groups.data(), grid, codes.data());
+      for (size_t i = 0; i < weights.size(); ++i) {
+        const GroupScale& group =
+            groups[i / static_cast<size_t>(shape.group_size)];
+        EXPECT_EQ(codes[i], group.scale == 0.0f
+                                ? group.zero_point
+                                : NearestCode(weights[i], group, grid));
+      }
+    }
   }
 }
 
