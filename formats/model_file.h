@@ -18,7 +18,7 @@ namespace ounce {
 // A model, opened and bound; weights stay in the mapped file.
 struct ModelFile {
   std::string path;
-  std::string format;  // "safetensors" or "oz".
+  std::string format;  // "safetensors", "pytorch" or "oz".
   ModelSpec spec;
   BoundTensors bound;  // Points into `source`.
   TokenizerAsset tokenizer;

@@ -10,20 +10,22 @@
 #include "formats/artifact/artifact_model.h"
 #include "formats/huggingface/checkpoint.h"
 #include "formats/huggingface/tokenizer_files.h"
+#include "formats/huggingface/weight_files.h"
 
 namespace ounce {
 namespace {
 
 constexpr std::array kFormats = {
-    ModelFormat{"safetensors",
-                "a Hugging Face folder with config.json and model.safetensors",
+    ModelFormat{"huggingface",
+                "a Hugging Face folder with config.json and model.safetensors "
+                "or pytorch_model.bin",
                 IsCheckpointFolder, OpenCheckpoint, OpenCheckpointTokenizer},
     ModelFormat{"oz", "an .oz file", IsArtifact, OpenArtifactModel,
                 OpenArtifactTokenizer},
 };
 
 std::string ExpectedFormats() {
-  return absl::StrJoin(kFormats, " or ",
+  return absl::StrJoin(kFormats, ", or ",
                        [](std::string* out, const ModelFormat& format) {
                          absl::StrAppend(out, format.description);
                        });
@@ -41,6 +43,13 @@ absl::StatusOr<const ModelFormat*> FindFormat(const std::string& path) {
   if (!std::filesystem::exists(path, error)) {
     return absl::NotFoundError(absl::StrCat(
         "'", path, "' does not exist; expected ", ExpectedFormats()));
+  }
+  if (IsWeightFileName(path)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", path,
+        "' is one file of a checkpoint, of which config.json and the tokenizer "
+        "are needed too; give the folder they are in, '",
+        std::filesystem::absolute(path, error).parent_path().string(), "'"));
   }
   return absl::UnimplementedError(absl::StrCat(
       "'", path, "' is no model that we read; expected ", ExpectedFormats()));

@@ -14,7 +14,7 @@
 namespace ounce {
 
 struct ModelFormat {
-  absl::string_view name;         // ModelFile::format
+  absl::string_view name;
   absl::string_view description;  // What messages call such a model.
   // True when `path` is to be read as this format, whether or not that will
   // succeed.
@@ -26,7 +26,8 @@ struct ModelFormat {
 
 absl::Span<const ModelFormat> AllFormats();
 
-// kNotFound: there is nothing at `path`; kUnimplemented: it is none of
+// kNotFound: there is nothing at `path`; kInvalidArgument: it is one file of a
+// checkpoint, of which the folder is wanted; kUnimplemented: it is none of
 // AllFormats(), which the message lists.
 absl::StatusOr<const ModelFormat*> FindFormat(const std::string& path);
 

@@ -15,7 +15,8 @@ namespace {
 constexpr char kDescription[] =
     "Ounce compresses transformer checkpoints, proves what the compression "
     "cost, and runs\nthe result on ordinary CPUs.\n\n"
-    "MODEL is a Hugging Face folder (config.json, model.safetensors) or an .oz "
+    "MODEL is a Hugging Face folder (config.json, model.safetensors or "
+    "pytorch_model.bin) or an .oz "
     "file.";
 
 constexpr char kCommonHelp[] =

@@ -18,7 +18,7 @@
 #include "core/mapped_file.h"
 #include "core/status_macros.h"
 #include "formats/huggingface/tokenizer_files.h"
-#include "formats/safetensors/safetensors_reader.h"
+#include "formats/huggingface/weight_files.h"
 #include "model/arch/registry.h"
 #include "model/bind.h"
 
@@ -65,7 +65,7 @@ absl::StatusOr<ModelSpec> ReadSpec(const std::string& folder,
     return absl::NotFoundError(absl::StrCat(
         "'", folder,
         "' has no config.json; expected a Hugging Face folder with config.json "
-        "and model.safetensors, or an .oz file"));
+        "and model.safetensors or pytorch_model.bin, or an .oz file"));
   }
   OUNCE_ASSIGN_OR_RETURN(const std::optional<Json> generation_config,
                          ReadConfig(folder, kGenerationConfigName, files));
@@ -97,22 +97,23 @@ absl::StatusOr<ModelFile> OpenCheckpoint(const std::string& path,
                                          const OpenOptions& options) {
   ModelFile model;
   model.path = path;
-  model.format = "safetensors";
   OUNCE_ASSIGN_OR_RETURN(model.spec, ReadSpec(path, &model.files));
-  OUNCE_ASSIGN_OR_RETURN(std::unique_ptr<TensorSource> source,
-                         OpenSafetensorsFolder(path, &model.files));
+  OUNCE_ASSIGN_OR_RETURN(WeightFiles weights, OpenWeightFiles(path));
+  model.format = std::move(weights.format);
+  model.source = std::move(weights.source);
+  model.files.insert(model.files.end(), weights.files.begin(),
+                     weights.files.end());
   OUNCE_ASSIGN_OR_RETURN(const Architecture* const architecture,
                          FindArchitecture(model.spec.architecture));
-  DropAbsent(*architecture, *source, &model.spec);
+  DropAbsent(*architecture, *model.source, &model.spec);
   const std::string context = absl::StrCat("reading '", path, "'");
   OUNCE_ASSIGN_OR_RETURN(
       model.bound,
-      Annotate(BindTensors(model.spec, architecture, *source), context));
+      Annotate(BindTensors(model.spec, architecture, *model.source), context));
   if (options.strict) {
     OUNCE_RETURN_IF_ERROR(
         Annotate(CheckSurplus(model.bound.surplus, model.spec), context));
   }
-  model.source = std::move(source);
   OUNCE_ASSIGN_OR_RETURN(model.tokenizer, OpenCheckpointTokenizer(path));
   for (const TokenizerAsset::File& file : model.tokenizer.files) {
     model.files.push_back(file.name);

@@ -1,5 +1,5 @@
 // A checkpoint as published on Hugging Face: a folder with config.json, weights
-// in safetensors, and usually a tokenizer.
+// in safetensors or PyTorch's own format, and usually a tokenizer.
 // Source: the folder layout of huggingface/transformers,
 // PreTrainedModel.save_pretrained().
 #ifndef OUNCE_FORMATS_HUGGINGFACE_CHECKPOINT_H_
@@ -17,7 +17,7 @@ bool IsCheckpointFolder(const std::string& path);
 
 // kNotFound: no config.json or no weights; kInvalidArgument: with
 // `options.strict`, tensors that the architecture does not know; other errors
-// as ParseModelConfig, OpenSafetensorsFolder and BindTensors, each with the
+// as ParseModelConfig, OpenWeightFiles and BindTensors, each with the
 // file's path.
 absl::StatusOr<ModelFile> OpenCheckpoint(const std::string& path,
                                          const OpenOptions& options);

@@ -15,7 +15,6 @@
 #include "core/status_macros.h"
 #include "core/tensor.h"
 #include "formats/safetensors/dtype.h"
-#include "formats/safetensors/safetensors_source.h"
 
 namespace ounce {
 namespace {
@@ -189,8 +188,7 @@ absl::Status SortAndCheckTiling(int64_t data_bytes, int64_t data_offset,
 
 }  // namespace
 
-absl::StatusOr<std::vector<StoredTensor>> ParseSafetensors(
-    absl::Span<const uint8_t> file) {
+absl::StatusOr<WeightFile> ParseSafetensors(absl::Span<const uint8_t> file) {
   OUNCE_ASSIGN_OR_RETURN(const absl::string_view header, ReadHeader(file));
   JsonLimits limits;
   limits.max_depth = kMaxHeaderDepth;
@@ -214,53 +212,18 @@ absl::StatusOr<std::vector<StoredTensor>> ParseSafetensors(
   OUNCE_RETURN_IF_ERROR(SortAndCheckTiling(static_cast<int64_t>(data.size()),
                                            static_cast<int64_t>(data_offset),
                                            &entries));
-  std::vector<StoredTensor> tensors;
-  tensors.reserve(entries.size());
-  for (Entry& entry : entries) tensors.push_back(std::move(entry.tensor));
-  return tensors;
-}
-
-absl::Status SafetensorsSource::AddFile(const std::string& path) {
-  OUNCE_ASSIGN_OR_RETURN(std::unique_ptr<MappedFile> file,
-                         MappedFile::Open(path));
-  OUNCE_ASSIGN_OR_RETURN(std::vector<StoredTensor> tensors,
-                         Annotate(ParseSafetensors(file->bytes()),
-                                  absl::StrCat("reading '", path, "'")));
-  for (StoredTensor& tensor : tensors) {
-    const auto [it, inserted] =
-        index_.try_emplace(tensor.name, tensors_.size());
-    if (!inserted) {
-      return absl::DataLossError(absl::StrCat(
-          "tensor '", tensor.name, "' is both in '", PathOf(it->second),
-          "' and in '", path, "'; get the checkpoint again"));
-    }
-    tensors_.push_back(std::move(tensor));
-    file_of_.push_back(files_.size());
+  WeightFile found;
+  found.tensors.reserve(entries.size());
+  for (Entry& entry : entries) {
+    found.tensors.push_back(std::move(entry.tensor));
   }
-  files_.push_back(std::move(file));
-  return absl::OkStatus();
-}
-
-const StoredTensor* SafetensorsSource::Find(absl::string_view name) const {
-  const auto it = index_.find(name);
-  return it == index_.end() ? nullptr : &tensors_[it->second];
-}
-
-void SafetensorsSource::Release(absl::Span<const uint8_t> part) const {
-  for (const std::unique_ptr<MappedFile>& file : files_) {
-    const absl::Span<const uint8_t> bytes = file->bytes();
-    if (part.data() >= bytes.data() &&
-        part.data() + part.size() <= bytes.data() + bytes.size()) {
-      file->Release(part);
-      return;
-    }
-  }
+  return found;
 }
 
 absl::StatusOr<std::unique_ptr<TensorSource>> OpenSafetensors(
     const std::string& path) {
-  auto source = std::make_unique<SafetensorsSource>();
-  OUNCE_RETURN_IF_ERROR(source->AddFile(path));
+  auto source = std::make_unique<MappedSource>();
+  OUNCE_RETURN_IF_ERROR(source->AddFile(path, ParseSafetensors));
   return source;
 }
 

@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "formats/mapped_source.h"
 #include "model/tensor_source.h"
 
 namespace ounce {
@@ -19,21 +19,11 @@ namespace ounce {
 // kDataLoss: truncated, overlapping or holed data region, sizes that do not
 // match shapes; kInvalidArgument: header too large (100 MB), not JSON, wrong
 // fields, an unknown dtype; each with tensor and offset.
-absl::StatusOr<std::vector<StoredTensor>> ParseSafetensors(
-    absl::Span<const uint8_t> file);
+absl::StatusOr<WeightFile> ParseSafetensors(absl::Span<const uint8_t> file);
 
 // One file, mapped.  Errors as ParseSafetensors(), with the path.
 absl::StatusOr<std::unique_ptr<TensorSource>> OpenSafetensors(
     const std::string& path);
-
-// A checkpoint folder: `model.safetensors`, else the shards that
-// `model.safetensors.index.json` names.  Other *.safetensors files are ignored.
-// Also appends the paths of the files read, relative to `folder`, to `files`.
-// kNotFound: neither exists, or the index names a shard that does not.
-// kInvalidArgument: a shard's path leaves the folder.
-// kDataLoss: a tensor is not in the shard the index names, or twice.
-absl::StatusOr<std::unique_ptr<TensorSource>> OpenSafetensorsFolder(
-    const std::string& folder, std::vector<std::string>* files);
 
 }  // namespace ounce
 

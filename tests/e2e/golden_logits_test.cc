@@ -12,6 +12,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "formats/huggingface/weight_files.h"
 #include "formats/safetensors/safetensors_reader.h"
 #include "formats/safetensors/safetensors_writer.h"
 #include "gmock/gmock.h"
@@ -56,6 +57,11 @@ const std::vector<Golden>& Goldens() {
        {"h.#.attn.bias", "h.#.attn.masked_bias"},
        "lm_head.weight",
        "transformer.wte.weight"},
+      // Weights in pytorch_model.bin, with a copy of the tied head.
+      {"gpt2-f16-bin",
+       1e-4f,
+       "transformer.",
+       {"h.#.attn.bias", "h.#.attn.masked_bias"}},
       {"gpt-neox",
        1e-4f,
        "gpt_neox.",
@@ -118,12 +124,10 @@ class GoldenLogitsTest : public testing::TestWithParam<Golden> {
 
   // Writes the checkpoint anew under its older names.
   void WriteOlder(const std::string& folder) {
-    std::vector<std::string> files;
-    ASSERT_OK_AND_ASSIGN(const auto source,
-                         OpenSafetensorsFolder(Folder(), &files));
+    ASSERT_OK_AND_ASSIGN(const WeightFiles found, OpenWeightFiles(Folder()));
     std::vector<OutputTensor> tensors;
     int64_t layers = 0;
-    for (const StoredTensor& tensor : source->tensors()) {
+    for (const StoredTensor& tensor : found.source->tensors()) {
       std::string name = tensor.name;
       if (absl::StartsWith(name, GetParam().prefix)) {
         name.erase(0, std::strlen(GetParam().prefix));
@@ -134,11 +138,12 @@ class GoldenLogitsTest : public testing::TestWithParam<Golden> {
       }
       tensors.push_back({name, tensor.dtype, tensor.shape, tensor.bytes});
     }
-    AddSurplus(*source, layers, &tensors);
+    AddSurplus(*found.source, layers, &tensors);
     std::filesystem::create_directories(folder);
     ASSERT_OK(WriteSafetensors(folder + "/model.safetensors", tensors));
     for (const char* name : {"config.json", "generation_config.json"}) {
-      std::filesystem::copy(absl::StrCat(Folder(), "/", name), folder);
+      const std::string path = absl::StrCat(Folder(), "/", name);
+      if (std::filesystem::exists(path)) std::filesystem::copy(path, folder);
     }
   }
 

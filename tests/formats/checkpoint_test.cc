@@ -147,8 +147,8 @@ TEST_F(CheckpointTest, KeepsEveryFileThatChatTemplatesComeFrom) {
 TEST_F(CheckpointTest, SaysWhatAFolderWithoutConfigShouldHold) {
   EXPECT_THAT(Open(), Fails(absl::StatusCode::kNotFound,
                             "has no config.json; expected a Hugging Face "
-                            "folder with config.json and model.safetensors, "
-                            "or an .oz file"));
+                            "folder with config.json and model.safetensors "
+                            "or pytorch_model.bin, or an .oz file"));
 }
 
 TEST_F(CheckpointTest, NamesTheConfigInErrors) {
@@ -172,8 +172,9 @@ TEST_F(CheckpointTest, RefusesAConfigTooLargeToBeOne) {
 
 TEST_F(CheckpointTest, ReportsMissingWeights) {
   folder_.Write("config.json", kConfig);
-  EXPECT_THAT(Open(), Fails(absl::StatusCode::kNotFound,
-                            "neither model.safetensors nor"));
+  EXPECT_THAT(Open(),
+              Fails(absl::StatusCode::kNotFound,
+                    "has no weights; expected one of model.safetensors,"));
   auto tensors = TinyTensors();
   tensors.pop_back();
   WriteWeights(tensors);

@@ -73,8 +73,8 @@ TEST_F(OpenModelTest, ListsTheFormatsWhenThereIsNothing) {
               StatusIs(absl::StatusCode::kNotFound,
                        AllOf(HasSubstr("none' does not exist"),
                              HasSubstr("a Hugging Face folder with config.json "
-                                       "and model.safetensors or an .oz "
-                                       "file"))));
+                                       "and model.safetensors or "
+                                       "pytorch_model.bin, or an .oz file"))));
 }
 
 TEST_F(OpenModelTest, ListsTheFormatsWhenItIsNone) {
@@ -84,6 +84,15 @@ TEST_F(OpenModelTest, ListsTheFormatsWhenItIsNone) {
   EXPECT_THAT(OpenModel(folder_.Write("a.oz", "")).status(), unknown);
   EXPECT_THAT(OpenModel(folder_.Write("a.gguf", "GGUF")).status(), unknown);
   EXPECT_THAT(OpenTokenizer(folder_.Write("a.txt", "text")).status(), unknown);
+}
+
+TEST_F(OpenModelTest, AsksForTheFolderOfAWeightFile) {
+  for (const char* name : {"pytorch_model.bin", "a.pth", "a.safetensors"}) {
+    EXPECT_THAT(OpenModel(folder_.Write(name, "PK")).status(),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         AllOf(HasSubstr("is one file of a checkpoint"),
+                               HasSubstr(folder_.path() + "'"))));
+  }
 }
 
 TEST_F(OpenModelTest, ReportsADamagedArtifactAsOne) {

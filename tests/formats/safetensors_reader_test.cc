@@ -1,7 +1,6 @@
 #include "formats/safetensors/safetensors_reader.h"
 
 #include <cstring>
-#include <filesystem>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -27,8 +26,13 @@ std::string File(const std::string& header, const std::string& data) {
 }
 
 absl::StatusOr<std::vector<StoredTensor>> Parse(const std::string& file) {
-  return ParseSafetensors(absl::MakeConstSpan(
-      reinterpret_cast<const uint8_t*>(file.data()), file.size()));
+  OUNCE_ASSIGN_OR_RETURN(
+      WeightFile found,
+      ParseSafetensors(absl::MakeConstSpan(
+          reinterpret_cast<const uint8_t*>(file.data()), file.size())));
+  // Every tensor is mapped.
+  EXPECT_THAT(found.gathered, IsEmpty());
+  return std::move(found.tensors);
 }
 
 // A header with these entries.
@@ -270,140 +274,6 @@ TEST(OpenSafetensorsTest, NamesTheFileInErrors) {
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("none")));
   EXPECT_THAT(OpenSafetensors(folder.Write("empty", "")).status(),
               DataLoss("/empty': truncated"));
-}
-
-// A folder of shards under an index.
-class FolderTest : public ::testing::Test {
- protected:
-  void WriteShard(const std::string& shard, const std::string& tensor) {
-    folder_.Write(shard, File(Header({Bytes(tensor, 0, 1)}), "1"));
-  }
-  void WriteIndex(const std::string& weight_map) {
-    folder_.Write(
-        "model.safetensors.index.json",
-        R"({"metadata":{"total_size":2},"weight_map":)" + weight_map + "}");
-  }
-  absl::StatusOr<std::unique_ptr<TensorSource>> Open() {
-    files_.clear();
-    return OpenSafetensorsFolder(folder_.path(), &files_);
-  }
-
-  const TempFolder folder_;
-  std::vector<std::string> files_;
-};
-
-TEST_F(FolderTest, PrefersTheSingleFileAndIgnoresOthers) {
-  WriteShard("model.safetensors", "x");
-  WriteShard("other.safetensors", "y");
-  WriteIndex(R"({"y":"other.safetensors"})");
-  ASSERT_OK_AND_ASSIGN(const auto source, Open());
-  EXPECT_NE(source->Find("x"), nullptr);
-  EXPECT_EQ(source->Find("y"), nullptr);
-  EXPECT_THAT(files_, ElementsAre("model.safetensors"));
-}
-
-TEST_F(FolderTest, JoinsTheShardsOfAnIndex) {
-  std::filesystem::create_directory(folder_.Path("part"));
-  WriteShard("2.safetensors", "y");
-  WriteShard("part/1.safetensors", "x");
-  WriteShard("3.safetensors", "unused");
-  WriteIndex(R"({"x":"part/1.safetensors","y":"2.safetensors"})");
-  ASSERT_OK_AND_ASSIGN(const auto source, Open());
-  EXPECT_NE(source->Find("x"), nullptr);
-  EXPECT_NE(source->Find("y"), nullptr);
-  EXPECT_EQ(source->Find("unused"), nullptr);
-  source->Release(source->Find("x")->bytes);
-  EXPECT_THAT(files_, ElementsAre("model.safetensors.index.json",
-                                  "2.safetensors", "part/1.safetensors"));
-}
-
-TEST_F(FolderTest, FollowsLinksAsADownloadCacheHasThem) {
-  const TempFolder blobs;
-  blobs.Write("blob", File(Header({Bytes("x", 0, 1)}), "1"));
-  std::filesystem::create_symlink(blobs.Path("blob"),
-                                  folder_.Path("1.safetensors"));
-  WriteIndex(R"({"x":"1.safetensors"})");
-  EXPECT_OK(Open().status());
-}
-
-TEST_F(FolderTest, KeepsTensorsThatTheIndexDoesNotList) {
-  folder_.Write("1.safetensors",
-                File(Header({Bytes("x", 0, 1), Bytes("y", 1, 2)}), "12"));
-  WriteIndex(R"({"x":"1.safetensors"})");
-  ASSERT_OK_AND_ASSIGN(const auto source, Open());
-  EXPECT_NE(source->Find("y"), nullptr);
-}
-
-TEST_F(FolderTest, ReportsAFolderWithoutWeights) {
-  WriteShard("other.safetensors", "x");
-  EXPECT_THAT(Open().status(),
-              StatusIs(absl::StatusCode::kNotFound,
-                       HasSubstr("has neither model.safetensors nor")));
-}
-
-TEST_F(FolderTest, ReportsAMissingShard) {
-  WriteIndex(R"({"x":"1.safetensors"})");
-  EXPECT_THAT(Open().status(),
-              StatusIs(absl::StatusCode::kNotFound,
-                       HasSubstr("1.safetensors' does not exist, but")));
-}
-
-TEST_F(FolderTest, ReportsATensorThatIsNotWhereTheIndexSays) {
-  WriteShard("1.safetensors", "x");
-  WriteShard("2.safetensors", "y");
-  WriteIndex(R"({"x":"1.safetensors","y":"1.safetensors"})");
-  EXPECT_THAT(Open().status(), DataLoss("tensor 'y' is not in '"));
-  WriteIndex(R"({"x":"2.safetensors","y":"1.safetensors"})");
-  EXPECT_THAT(Open().status(), DataLoss("tensor 'x' is not in '"));
-}
-
-TEST_F(FolderTest, ReportsATensorInTwoShards) {
-  WriteShard("1.safetensors", "x");
-  folder_.Write("2.safetensors",
-                File(Header({Bytes("x", 0, 1), Bytes("y", 1, 2)}), "12"));
-  WriteIndex(R"({"x":"1.safetensors","y":"2.safetensors"})");
-  EXPECT_THAT(Open().status(), DataLoss("tensor 'x' is both in '"));
-}
-
-TEST_F(FolderTest, RefusesShardsOutsideTheFolder) {
-  for (const std::string shard :
-       {"../1.safetensors", "/etc/passwd", "a/../../1", "..", "",
-        "1.safetensors\\u0000.txt"}) {
-    WriteIndex(absl::StrCat("{\"x\":\"", shard, "\"}"));
-    EXPECT_THAT(Open().status(),
-                Invalid("expected a path inside the checkpoint's folder"))
-        << shard;
-  }
-}
-
-TEST_F(FolderTest, RefusesAWrongIndex) {
-  WriteIndex("{}");
-  EXPECT_THAT(Open().status(), Invalid("\"weight_map\" is missing or empty"));
-  WriteIndex("7");
-  EXPECT_THAT(Open().status(), Invalid("\"weight_map\" is missing or empty"));
-  WriteIndex(R"({"x":1})");
-  EXPECT_THAT(Open().status(), Invalid("\"x\" is integer"));
-  folder_.Write("model.safetensors.index.json", "{");
-  EXPECT_THAT(Open().status(), Invalid("index.json': not JSON at byte"));
-}
-
-std::string GoldenModel(const std::string& name) {
-  return std::string(OUNCE_SOURCE_DIR "/tests/golden/models/") + name;
-}
-
-// 170,432 parameters of two bytes, as the index written by transformers says.
-TEST(GoldenShardsTest, ReadsAllShardsOfAPublishedWriter) {
-  std::vector<std::string> files;
-  ASSERT_OK_AND_ASSIGN(
-      const auto source,
-      OpenSafetensorsFolder(GoldenModel("llama-bf16-sharded"), &files));
-  size_t bytes = 0;
-  for (const StoredTensor& tensor : source->tensors()) {
-    EXPECT_EQ(tensor.codec, Codec::kBF16);
-    bytes += tensor.bytes.size();
-  }
-  EXPECT_EQ(bytes, 340864u);
-  EXPECT_EQ(files.size(), 4u);
 }
 
 }  // namespace

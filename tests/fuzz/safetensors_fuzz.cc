@@ -10,14 +10,13 @@
 namespace {
 
 void Check(absl::Span<const uint8_t> file) {
-  const absl::StatusOr<std::vector<ounce::StoredTensor>> tensors =
-      ounce::ParseSafetensors(file);
-  if (!tensors.ok()) return;
+  const absl::StatusOr<ounce::WeightFile> found = ounce::ParseSafetensors(file);
+  if (!found.ok()) return;
   uint64_t header_bytes;
   std::memcpy(&header_bytes, file.data(), sizeof(header_bytes));
   size_t total = 0;
   uint64_t sum = 0;
-  for (const ounce::StoredTensor& tensor : *tensors) {
+  for (const ounce::StoredTensor& tensor : found->tensors) {
     for (const uint8_t byte : tensor.bytes) sum += byte;
     total += tensor.bytes.size();
   }
