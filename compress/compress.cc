@@ -28,7 +28,7 @@ class Pipeline {
         plan_(plan),
         progress_(progress),
         pass_(pool),
-        hasher_(model.path, model.files),
+        hasher_(model.folder, model.files),
         writer_(*writer) {
     for (const TensorPlan& row : plan.tensors) {
       work_bytes_ += row.tensor->matrix.bytes;

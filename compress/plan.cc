@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
@@ -25,7 +26,8 @@ absl::StatusOr<TensorPlan> PlanTensor(const BoundTensor& tensor,
   }
   TensorPlan plan;
   plan.tensor = &tensor;
-  plan.codec = matrix.codec;
+  // Artifacts hold no blocks of other programs.
+  plan.codec = IsForeign(matrix.codec) ? Codec::kF32 : matrix.codec;
   if (IsCompressible(tensor.slot.role)) {
     plan.prune = MatchRule(recipe.prune, tensor.slot.name);
     plan.quantize = MatchRule(recipe.quantize, tensor.slot.name);
@@ -66,6 +68,19 @@ std::vector<std::string> IdleRules(const std::vector<Rule>& rules,
   return idle;
 }
 
+// One sentence when matrices are to be quantised that have few bits already.
+std::vector<std::string> RequantizationWarnings(const Plan& plan) {
+  int64_t count = 0;
+  for (const TensorPlan& row : plan.tensors) {
+    if (row.quantize != nullptr && IsForeign(row.tensor->matrix.codec)) ++count;
+  }
+  if (count == 0) return {};
+  return {absl::StrCat(count,
+                       " matrices have been quantised before: what that cost "
+                       "comes on top; compress the float checkpoint if there "
+                       "is one")};
+}
+
 }  // namespace
 
 double Plan::bits_per_weight() const {
@@ -85,6 +100,9 @@ absl::StatusOr<Plan> MakePlan(const BoundTensors& bound, const Recipe& recipe) {
     plan.memory_bytes =
         std::max(plan.memory_bytes, TensorPass::MemoryBytes(row));
     plan.tensors.push_back(row);
+  }
+  for (std::string& warning : RequantizationWarnings(plan)) {
+    plan.warnings.push_back(std::move(warning));
   }
   return plan;
 }

@@ -17,8 +17,12 @@ using Library = nlohmann::ordered_json;
 Library ToLibrary(const Json& value) {
   if (const Json::Object* object = value.AsObject()) {
     Library out = Library::object();
+    // Straight into the library's list of members: its own way looks each key
+    // up in the whole list, and ours are different ones.
+    auto& members = out.get_ref<Library::object_t&>();
+    members.reserve(object->size());
     for (const Json::Member& member : object->members()) {
-      out.push_back({member.first, ToLibrary(member.second)});
+      members.emplace_back(member.first, ToLibrary(member.second));
     }
     return out;
   }

@@ -22,4 +22,12 @@
 #define OUNCE_VECTORIZE
 #endif
 
+// OUNCE_KEEP_LOOP stands before a loop of few rounds that GCC would unroll
+// before it looks for vectors, and then find none.
+#if defined(__GNUC__) && !defined(__clang__)
+#define OUNCE_KEEP_LOOP _Pragma("GCC unroll 1")
+#else
+#define OUNCE_KEEP_LOOP
+#endif
+
 #endif  // OUNCE_CORE_VECTORIZE_H_

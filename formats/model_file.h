@@ -18,13 +18,15 @@ namespace ounce {
 // A model, opened and bound; weights stay in the mapped file.
 struct ModelFile {
   std::string path;
-  std::string format;  // "safetensors", "pytorch" or "oz".
+  // "safetensors", "pytorch", "gguf" or "oz".
+  std::string format;
   ModelSpec spec;
   BoundTensors bound;  // Points into `source`.
   TokenizerAsset tokenizer;
-  // The files that make up a checkpoint, relative to `path`, sorted; empty for
-  // an artifact.
+  // The files that make up a checkpoint, sorted, and the folder that their
+  // names are relative to; empty for an artifact.
   std::vector<std::string> files;
+  std::string folder;
   std::shared_ptr<const TensorSource> source;
   // The same object as `source` when this is an artifact, else null.
   std::shared_ptr<const ArtifactReader> artifact;
@@ -35,8 +37,8 @@ struct OpenOptions {
   bool strict = false;
 };
 
-// `path` is a Hugging Face folder or an artifact.  Errors name the file and
-// what to do; kUnimplemented lists the formats we have.
+// `path` is a Hugging Face folder, a GGUF file or an artifact.  Errors name the
+// file and what to do; kUnimplemented lists the formats we have.
 absl::StatusOr<ModelFile> OpenModel(const std::string& path,
                                     const OpenOptions& options = {});
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "formats/artifact/artifact_model.h"
+#include "formats/gguf/gguf_reader.h"
 #include "formats/huggingface/checkpoint.h"
 #include "formats/huggingface/tokenizer_files.h"
 #include "formats/huggingface/weight_files.h"
@@ -20,6 +21,8 @@ constexpr std::array kFormats = {
                 "a Hugging Face folder with config.json and model.safetensors "
                 "or pytorch_model.bin",
                 IsCheckpointFolder, OpenCheckpoint, OpenCheckpointTokenizer},
+    ModelFormat{"gguf", "a .gguf file", IsGguf, OpenGgufModel,
+                OpenGgufTokenizer},
     ModelFormat{"oz", "an .oz file", IsArtifact, OpenArtifactModel,
                 OpenArtifactTokenizer},
 };

@@ -20,6 +20,7 @@
 
 namespace ounce {
 
+// Of ours; the foreign ones share the product KernelTable::matmul_blocks.
 inline constexpr int kNumCodecs = 7;
 
 // Columns whose codes are summed in one entry of QuantizedRows::sums.
@@ -131,16 +132,23 @@ inline constexpr int kNumReadLoops = 3;
 struct KernelTable {
   Isa isa = Isa::kReference;
 
-  // By Codec.
+  // By Codec, of ours.
   std::array<MatMulKernel, kNumCodecs> matmul = {};
+  // Of every foreign codec: a float product.
+  MatMulKernel matmul_blocks = nullptr;
+
+  MatMulKernel matmul_of(Codec codec) const {
+    return IsForeign(codec) ? matmul_blocks
+                            : matmul[static_cast<size_t>(codec)];
+  }
 
   // From so many tokens on `matmul` is faster if it is given unsigned codes; 0:
-  // never.  By Codec.
+  // never.  By Codec, of ours.
   std::array<int64_t, kNumCodecs> min_unsigned_tokens = {};
 
   // Unpacks the rows [row_begin, row_end) of a matrix, of which row_begin is a
-  // multiple of kRowBlock; by Codec.  Null unless the codec's weights are
-  // exactly int8 times a float per row and oneDNN has a product for them on
+  // multiple of kRowBlock; by Codec, of ours.  Null unless the codec's weights
+  // are exactly int8 times a float per row and oneDNN has a product for them on
   // this instruction set.
   std::array<void (*)(const PackedMatrix& w, int64_t row_begin, int64_t row_end,
                       const Int8Panels& out),

@@ -148,8 +148,7 @@ RowRange RunTask(KernelContext& context, const MatMulInput& x,
   const Engine engine = ChooseEngine(table, w.codec, projection.out.rows);
   if (!MultiplyPanel(engine, context, x, w, rows.begin, rows.end, worker,
                      projection.out)) {
-    table.matmul[static_cast<size_t>(w.codec)](x, w, rows.begin, rows.end,
-                                               projection.out);
+    table.matmul_of(w.codec)(x, w, rows.begin, rows.end, projection.out);
   }
   if (projection.bias != nullptr) {
     AddBias(projection.bias, rows.begin, rows.end, projection.out);

@@ -15,8 +15,18 @@
 namespace ounce {
 namespace {
 
-// Of a float codec.
+// Of a codec whose elements are numbers.
 int64_t ElementBytes(Codec codec) { return codec == Codec::kF32 ? 4 : 2; }
+
+bool IsVector(const BoundTensor& tensor) {
+  return tensor.slot.shape.size() == 1;
+}
+
+// Whether each row of the matrix is a stretch of the stored elements as long.
+// A vector's elements are rows of the map.
+bool HasWholeRows(const ElementMap& map, int64_t cols, bool is_vector) {
+  return !is_vector && map.column_step == 1 && map.row_step == cols;
+}
 
 std::vector<SourceTensor> CandidatesOf(const ModelSpec& spec,
                                        const TensorSlot& slot,
@@ -37,8 +47,46 @@ std::string NamesOf(const std::vector<SourceTensor>& candidates) {
 bool IsContiguous(const ElementMap& map, const PackedMatrix& matrix,
                   bool is_vector) {
   const int64_t rows = is_vector ? matrix.cols : matrix.rows;
-  return map.column_step == 1 &&
+  return map.column_step == 1 && map.pair_rows == 0 &&
          (map.group_rows == 0 || rows <= map.group_rows);
+}
+
+// Where the elements of a candidate are, given how its tensor is stored.
+// kUnimplemented: a transposed tensor that holds parts otherwise than as rows
+// or columns of a matrix.
+absl::StatusOr<ElementMap> MapOf(const SourceTensor& candidate,
+                                 const StoredTensor& tensor) {
+  ElementMap map = candidate.map;
+  if (!tensor.transposed && tensor.pair_rows == 0) return map;
+  const Shape& shape = tensor.shape;
+  if (map.is_identity()) map.row_step = shape.size() == 1 ? 1 : shape.back();
+  map.pair_rows = tensor.pair_rows;
+  if (!tensor.transposed) return map;
+  if (shape.size() == 2 && map.column_step == 1 && map.row_step == shape[1]) {
+    map.row_step = 1;
+    map.column_step = shape[0];
+  } else if (shape.size() == 2 && map.row_step == 1 &&
+             map.column_step == shape[1]) {
+    map.row_step = shape[0];
+    map.column_step = 1;
+  } else {
+    return absl::UnimplementedError(
+        absl::StrCat("tensor '", tensor.name, "' of shape ", ShapeString(shape),
+                     " is stored transposed, and holds more than a matrix"));
+  }
+  return map;
+}
+
+// Blocks can be gathered by whole rows alone.
+absl::Status CheckBlocks(const PackedMatrix& matrix, const ElementMap& map,
+                         const StoredTensor& tensor, bool is_vector) {
+  if (!IsForeign(matrix.codec) || map.is_identity() ||
+      HasWholeRows(map, matrix.cols, is_vector)) {
+    return absl::OkStatus();
+  }
+  return absl::UnimplementedError(absl::StrCat(
+      "tensor '", tensor.name, "' has type ", tensor.dtype,
+      ", whose blocks would have to be taken apart; store it as F16 or F32"));
 }
 
 absl::StatusOr<BoundTensor> ToBound(TensorSlot slot,
@@ -54,6 +102,7 @@ absl::StatusOr<BoundTensor> ToBound(TensorSlot slot,
         absl::StrCat("tensor '", tensor.name, "' has type ", tensor.dtype,
                      "; weights may be F32, F16 or BF16"));
   }
+  OUNCE_ASSIGN_OR_RETURN(const ElementMap map, MapOf(candidate, tensor));
   BoundTensor bound;
   const bool is_vector = slot.shape.size() == 1;
   PackedMatrix& matrix = bound.matrix;
@@ -63,13 +112,16 @@ absl::StatusOr<BoundTensor> ToBound(TensorSlot slot,
   matrix.group_size = tensor.group_size;
   matrix.data = tensor.bytes.data();
   matrix.bytes = static_cast<int64_t>(tensor.bytes.size());
-  if (!candidate.map.is_identity()) {
-    const int64_t size = ElementBytes(matrix.codec);
-    matrix.bytes = matrix.rows * matrix.cols * size;
-    if (IsContiguous(candidate.map, matrix, is_vector)) {
-      matrix.data += candidate.map.first * candidate.map.row_step * size;
+  OUNCE_RETURN_IF_ERROR(CheckBlocks(matrix, map, tensor, is_vector));
+  if (!map.is_identity()) {
+    matrix.bytes = matrix.rows * RowBytes(matrix.codec, matrix.cols);
+    if (IsContiguous(map, matrix, is_vector)) {
+      // A vector's elements are rows of the map, a matrix's rows are whole.
+      const int64_t step = is_vector ? map.row_step * ElementBytes(matrix.codec)
+                                     : RowBytes(matrix.codec, map.row_step);
+      matrix.data += map.first * step;
     } else {
-      bound.map = candidate.map;
+      bound.map = map;
     }
   }
   bound.slot = std::move(slot);
@@ -130,13 +182,34 @@ int64_t FirstNonFinite(Codec codec, const uint8_t* data, int64_t count) {
   }
 }
 
+// The first block with a scale that is no finite number, or `count`.
+int64_t FirstNonFiniteBlock(const BlockLayout& block, const uint8_t* data,
+                            int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    const uint8_t* scales = data + i * block.bytes + block.scales_offset;
+    if (FirstNonFinite<uint16_t>(scales, block.num_scales, 0x7C00u) !=
+        block.num_scales) {
+      return i;
+    }
+  }
+  return count;
+}
+
+// The first of `count` elements of whole rows that is not finite, or in a block
+// that is not; or `count`.
+int64_t FirstNonFiniteElement(Codec codec, const uint8_t* data, int64_t count) {
+  if (!IsForeign(codec)) return FirstNonFinite(codec, data, count);
+  const BlockLayout& block = GetCodecInfo(codec).block;
+  return block.cols * FirstNonFiniteBlock(block, data, count / block.cols);
+}
+
 // Copies rows [begin, end) of a mapped matrix as elements of `Bits`.
 template <typename Bits>
-void GatherRows(const BoundTensor& tensor, int64_t begin, int64_t end,
-                uint8_t* out) {
+void GatherElements(const BoundTensor& tensor, int64_t begin, int64_t end,
+                    uint8_t* out) {
   const PackedMatrix& matrix = tensor.matrix;
   const ElementMap& map = tensor.map;
-  const bool is_vector = tensor.slot.shape.size() == 1;
+  const bool is_vector = IsVector(tensor);
   // A vector's elements are rows of the map.
   const int64_t cols = is_vector ? 1 : matrix.cols;
   const int64_t first = is_vector ? begin * matrix.cols : begin;
@@ -151,16 +224,27 @@ void GatherRows(const BoundTensor& tensor, int64_t begin, int64_t end,
   }
 }
 
+void GatherWholeRows(const BoundTensor& tensor, int64_t begin, int64_t end,
+                     uint8_t* out) {
+  const PackedMatrix& matrix = tensor.matrix;
+  const int64_t bytes = RowBytes(matrix.codec, matrix.cols);
+  for (int64_t r = begin; r < end; ++r, out += bytes) {
+    std::memcpy(out, matrix.data + tensor.map.StoredRow(r) * bytes,
+                static_cast<size_t>(bytes));
+  }
+}
+
 std::vector<uint8_t> CopyRows(const BoundTensor& tensor, int64_t begin,
                               int64_t end) {
   const PackedMatrix& matrix = tensor.matrix;
-  const int64_t size = ElementBytes(matrix.codec);
   std::vector<uint8_t> rows(
-      static_cast<size_t>((end - begin) * matrix.cols * size));
-  if (size == 4) {
-    GatherRows<uint32_t>(tensor, begin, end, rows.data());
+      static_cast<size_t>((end - begin) * RowBytes(matrix.codec, matrix.cols)));
+  if (HasWholeRows(tensor.map, matrix.cols, IsVector(tensor))) {
+    GatherWholeRows(tensor, begin, end, rows.data());
+  } else if (ElementBytes(matrix.codec) == 4) {
+    GatherElements<uint32_t>(tensor, begin, end, rows.data());
   } else {
-    GatherRows<uint16_t>(tensor, begin, end, rows.data());
+    GatherElements<uint16_t>(tensor, begin, end, rows.data());
   }
   return rows;
 }
@@ -240,15 +324,24 @@ absl::Span<const uint8_t> StoredBytes(const BoundTensor& tensor, int64_t begin,
     return {matrix.data + begin * row_bytes,
             static_cast<size_t>((end - begin) * row_bytes)};
   }
-  const bool is_vector = tensor.slot.shape.size() == 1;
+  const bool is_vector = IsVector(tensor);
+  int64_t first = map.StoredRow(is_vector ? 0 : begin);
+  int64_t last = first;
+  for (int64_t r = begin; r < (is_vector ? matrix.cols : end); ++r) {
+    first = std::min(first, map.StoredRow(r));
+    last = std::max(last, map.StoredRow(r));
+  }
+  if (HasWholeRows(map, matrix.cols, is_vector)) {
+    const int64_t bytes = RowBytes(matrix.codec, matrix.cols);
+    return {matrix.data + first * bytes,
+            static_cast<size_t>((last + 1 - first) * bytes)};
+  }
   const int64_t cols = is_vector ? 1 : matrix.cols;
-  const int64_t last_row = is_vector ? matrix.cols : end;
-  const int64_t first = map.StoredRow(is_vector ? 0 : begin) * map.row_step;
-  const int64_t last =
-      map.StoredRow(last_row - 1) * map.row_step + (cols - 1) * map.column_step;
   const int64_t size = ElementBytes(matrix.codec);
-  return {matrix.data + first * size,
-          static_cast<size_t>((last + 1 - first) * size)};
+  const int64_t elements =
+      (last - first) * map.row_step + (cols - 1) * map.column_step + 1;
+  return {matrix.data + first * map.row_step * size,
+          static_cast<size_t>(elements * size)};
 }
 
 std::vector<uint8_t> CopyMatrix(const BoundTensor& tensor) {
@@ -264,11 +357,11 @@ absl::Status CheckFinite(const BoundTensor& tensor, int64_t begin,
   const int64_t count = (end - begin) * matrix.cols;
   int64_t index;
   if (tensor.map.is_identity()) {
-    const int64_t first = begin * matrix.cols * ElementBytes(matrix.codec);
-    index = FirstNonFinite(matrix.codec, matrix.data + first, count);
+    const int64_t first = begin * RowBytes(matrix.codec, matrix.cols);
+    index = FirstNonFiniteElement(matrix.codec, matrix.data + first, count);
   } else {
     const std::vector<uint8_t> rows = CopyRows(tensor, begin, end);
-    index = FirstNonFinite(matrix.codec, rows.data(), count);
+    index = FirstNonFiniteElement(matrix.codec, rows.data(), count);
   }
   if (index == count) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(

@@ -41,7 +41,8 @@ void DropAbsent(const Architecture& architecture, const TensorSource& source,
 // Binds `spec`'s tensors.  `architecture` translates names; null binds the
 // canonical names themselves (an artifact).
 // kInvalidArgument: a tensor is missing or has another shape; kUnimplemented:
-// it has a type that is no weight.  The message names the tensor, what was
+// it has a type that is no weight, or blocks that would have to be taken apart.
+// The message names the tensor, what was
 // expected and what was found.
 absl::StatusOr<BoundTensors> BindTensors(const ModelSpec& spec,
                                          const Architecture* architecture,
@@ -61,7 +62,9 @@ absl::Span<const uint8_t> StoredBytes(const BoundTensor& tensor, int64_t begin,
 std::vector<uint8_t> CopyMatrix(const BoundTensor& tensor);
 
 // kInvalidArgument, naming the tensor and the element, when rows [begin, end)
-// of a float tensor hold a NaN or an infinity.  Packed tensors pass.
+// of a float tensor hold a NaN or an infinity.  Of a foreign codec a block's
+// scales are what is looked at, and the element is its first.  Packed tensors
+// pass.
 absl::Status CheckFinite(const BoundTensor& tensor, int64_t begin, int64_t end);
 
 }  // namespace ounce

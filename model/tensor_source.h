@@ -15,8 +15,10 @@
 namespace ounce {
 
 struct StoredTensor {
-  std::string name;   // As the file has it.
-  Shape shape;        // As the file has it; the product fits int64_t.
+  // As Hugging Face has them, whatever the file calls them; the product fits
+  // int64_t.
+  std::string name;
+  Shape shape;
   std::string dtype;  // As the file calls it, for messages: "BF16", "int4".
   // nullopt: a type that cannot be a weight (I64, BOOL ...).
   std::optional<Codec> codec;
@@ -24,6 +26,10 @@ struct StoredTensor {
   // The stored bytes, mapped: they live as long as the source.  Foreign files
   // align them to nothing.
   absl::Span<const uint8_t> bytes;
+  // The bytes hold the transpose of `shape`, which has two dimensions.
+  bool transposed = false;
+  // ElementMap::pair_rows of the first dimension, which is a multiple of it.
+  int64_t pair_rows = 0;
 };
 
 // Immutable; may be used from several threads.

@@ -192,7 +192,7 @@ absl::StatusOr<ExitCode> Run(const BenchArguments& arguments,
 }
 
 void Declare(CommandLine& line, BenchArguments* arguments) {
-  line.Positional("MODEL", "Hugging Face folder or .oz file",
+  line.Positional("MODEL", "Hugging Face folder, .gguf or .oz file",
                   &arguments->model);
   line.Option("-p,--prompt", "Tokens of the prompt; default 512, 0: none", 0,
               kMaxCount, &arguments->prompt);

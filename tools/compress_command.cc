@@ -208,7 +208,8 @@ absl::StatusOr<ExitCode> Run(const CompressArguments& arguments,
 }
 
 void Declare(CommandLine& line, CompressArguments* arguments) {
-  line.Positional("CHECKPOINT", "Hugging Face folder of a float model",
+  line.Positional("CHECKPOINT",
+                  "Hugging Face folder of a float model, or .gguf file",
                   &arguments->checkpoint);
   line.Option("-o,--output", "The file to write", &arguments->output);
   line.Option(

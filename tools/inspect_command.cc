@@ -260,7 +260,7 @@ absl::StatusOr<ExitCode> Run(const InspectArguments& arguments,
 }
 
 void Declare(CommandLine& line, InspectArguments* arguments) {
-  line.Positional("MODEL", "Hugging Face folder or .oz file",
+  line.Positional("MODEL", "Hugging Face folder, .gguf or .oz file",
                   &arguments->model);
   line.Flag("--check",
             "Read every weight: compare hashes (.oz), refuse NaN (float)",

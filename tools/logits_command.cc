@@ -82,7 +82,7 @@ absl::StatusOr<ExitCode> Run(const LogitsArguments& arguments,
 }
 
 void Declare(CommandLine& line, LogitsArguments* arguments) {
-  line.Positional("MODEL", "Hugging Face folder or .oz file",
+  line.Positional("MODEL", "Hugging Face folder, .gguf or .oz file",
                   &arguments->model);
   line.Required(
       "--input",

@@ -16,8 +16,7 @@ constexpr char kDescription[] =
     "Ounce compresses transformer checkpoints, proves what the compression "
     "cost, and runs\nthe result on ordinary CPUs.\n\n"
     "MODEL is a Hugging Face folder (config.json, model.safetensors or "
-    "pytorch_model.bin) or an .oz "
-    "file.";
+    "pytorch_model.bin),\na .gguf file or an .oz file.";
 
 constexpr char kCommonHelp[] =
     "Options of every command:\n"

@@ -69,7 +69,7 @@ absl::StatusOr<int64_t> Capacity(const RunArguments& arguments, int64_t limit,
   return std::min(limit, prompt_tokens + arguments.text.generate.max_tokens);
 }
 
-// A float model is run as it is; beside quantised weights the rounding of f16
+// A float model is run as it is; beside weights of few bits the rounding of f16
 // does not show.
 absl::StatusOr<KvType> ChooseKvType(const RunArguments& arguments,
                                     const ModelFile& file) {
@@ -77,7 +77,8 @@ absl::StatusOr<KvType> ChooseKvType(const RunArguments& arguments,
     const bool quantized =
         std::any_of(file.bound.tensors.begin(), file.bound.tensors.end(),
                     [](const BoundTensor& tensor) {
-                      return GetCodecInfo(tensor.matrix.codec).quantized;
+                      const Codec codec = tensor.matrix.codec;
+                      return GetCodecInfo(codec).quantized || IsForeign(codec);
                     });
     return quantized ? KvType::kF16 : KvType::kF32;
   }
@@ -263,7 +264,7 @@ void DeclareChat(CommandLine& line, ChatArguments* chat) {
 void Declare(CommandLine& line, RunArguments* arguments) {
   GenerateOptions& generate = arguments->text.generate;
   SamplerOptions& sampler = generate.sampler;
-  line.Positional("MODEL", "Hugging Face folder or .oz file",
+  line.Positional("MODEL", "Hugging Face folder, .gguf or .oz file",
                   &arguments->model);
   line.Option("-p,--prompt", "Text to continue; - reads it from stdin",
               &arguments->prompt);

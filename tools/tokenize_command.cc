@@ -126,7 +126,7 @@ absl::StatusOr<ExitCode> Run(const TokenizeArguments& arguments,
 }
 
 void Declare(CommandLine& line, TokenizeArguments* arguments) {
-  line.Positional("MODEL", "Folder with a tokenizer's files, or .oz file",
+  line.Positional("MODEL", "Folder with a tokenizer's files, .gguf or .oz file",
                   &arguments->model);
   line.Flag("--truncate-and-pad",
             "Apply \"truncation\" and \"padding\" of tokenizer.json, each line "

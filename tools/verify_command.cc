@@ -268,7 +268,8 @@ absl::StatusOr<ExitCode> Run(const VerifyArguments& arguments,
 }
 
 void Declare(CommandLine& line, VerifyArguments* arguments) {
-  line.Positional("MODEL", "The compressed model (.oz)", &arguments->model);
+  line.Positional("MODEL", "The compressed model: .oz, or any other",
+                  &arguments->model);
   line.Required("--against", "The float checkpoint it was made from",
                 &arguments->against);
   line.Required("--text",

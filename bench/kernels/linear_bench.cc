@@ -51,8 +51,9 @@ void BM_Linear(benchmark::State& state, Codec codec) {
                          benchmark::Counter::kIsRate);
 }
 
-// A 1.1-billion-parameter Llama's feed-forward shapes and a small model's.
-void Shapes(benchmark::internal::Benchmark* bench) {
+// A 1.1-billion-parameter Llama's feed-forward shapes, and a small model's, of
+// which not all are whole blocks of foreign codecs.
+void LargeShapes(benchmark::internal::Benchmark* bench) {
   bench->ArgNames({"tokens", "in", "out", "threads"})->UseRealTime();
   for (const int64_t threads : {1, 2}) {
     for (const int64_t tokens : {1, 4, 16, 64, 512}) {
@@ -60,8 +61,11 @@ void Shapes(benchmark::internal::Benchmark* bench) {
     }
     bench->Args({1, 5632, 2048, threads});
     bench->Args({512, 5632, 2048, threads});
-    bench->Args({1, 576, 1536, threads});
   }
+}
+void Shapes(benchmark::internal::Benchmark* bench) {
+  LargeShapes(bench);
+  for (const int64_t threads : {1, 2}) bench->Args({1, 576, 1536, threads});
 }
 
 BENCHMARK_CAPTURE(BM_Linear, int4, Codec::kInt4)->Apply(Shapes);
@@ -72,6 +76,9 @@ BENCHMARK_CAPTURE(BM_Linear, int8, Codec::kInt8)->Apply(Shapes);
 BENCHMARK_CAPTURE(BM_Linear, bf16, Codec::kBF16)->Apply(Shapes);
 BENCHMARK_CAPTURE(BM_Linear, f16, Codec::kF16)->Apply(Shapes);
 BENCHMARK_CAPTURE(BM_Linear, f32, Codec::kF32)->Apply(Shapes);
+BENCHMARK_CAPTURE(BM_Linear, q4_k, Codec::kQ4K)->Apply(LargeShapes);
+BENCHMARK_CAPTURE(BM_Linear, q6_k, Codec::kQ6K)->Apply(LargeShapes);
+BENCHMARK_CAPTURE(BM_Linear, q8_0, Codec::kQ8_0)->Apply(LargeShapes);
 
 }  // namespace
 }  // namespace ounce

@@ -1,6 +1,6 @@
 // The table of codecs: what each is called, how large it is, how it is packed
 // and read back.  A new codec is a pair of files beside this one and a row in
-// codec.cc (and one in the kernel table).
+// codec.cc (and, unless it is foreign, one in the kernel table).
 #ifndef OUNCE_CORE_PACKING_CODEC_H_
 #define OUNCE_CORE_PACKING_CODEC_H_
 
@@ -14,6 +14,33 @@
 #include "core/quantized_matrix.h"
 
 namespace ounce {
+
+// Blocks of a foreign codec, taken apart: each stretch of
+// BlockLayout::part_cols columns has a step and, in some, a minimum.  Value c
+// is
+//   step * code[c]            or
+//   step * code[c] + minimum
+struct BlockParts {
+  int8_t* codes = nullptr;  // [columns]
+  float* steps = nullptr;   // [columns / part_cols]
+  float* minima = nullptr;  // The same, if BlockLayout::has_minima.
+};
+
+// How a foreign codec stores a row: whole blocks, one after the other.
+struct BlockLayout {
+  int64_t cols = 0;   // Columns of a block.
+  int64_t bytes = 0;  // Of a block.
+  // Of the f16 numbers that scale all of a block, where its first is: the
+  // values are finite if these are.
+  int64_t scales_offset = 0;
+  int64_t num_scales = 0;
+  int64_t part_cols = 0;  // 16 or 32.
+  bool has_minima = false;
+  // Takes `count` blocks that follow each other apart; the data may be
+  // unaligned.
+  void (*split)(const uint8_t* blocks, int64_t count,
+                const BlockParts& out) = nullptr;
+};
 
 struct CodecInfo {
   Codec codec;
@@ -41,18 +68,28 @@ struct CodecInfo {
   // own.
   int max_multiple = 0;
   float (*row_scale)(float largest) = nullptr;
+  // Of foreign codecs alone; products with them are float products.
+  BlockLayout block = {};
 };
 
 // The row of `codec`, which must be one of the enum's values.
 const CodecInfo& GetCodecInfo(Codec codec);
-// The row for a number read from a file, or called `name`; nullptr if unknown.
+// The row for a number read from an artifact, or called `name`; nullptr if
+// unknown or foreign.
 const CodecInfo* FindCodec(int value);
 const CodecInfo* FindCodec(absl::string_view name);
+// What artifacts hold, and what other programs' files do besides.
 absl::Span<const CodecInfo> AllCodecs();
+absl::Span<const CodecInfo> ForeignCodecs();
+
+// Bytes of one row of a codec that stores rows one after the other, which all
+// but the quantised ones do; the columns must be ones that PackedBytes() takes.
+int64_t RowBytes(Codec codec, int64_t cols);
 
 // Bytes of a matrix of this codec and shape.
-// kInvalidArgument: negative, overflowing, or a group size the codec does not
-// have (grouped codecs: 32, 64 or 128; others: 0).
+// kInvalidArgument: negative, overflowing, a group size the codec does not have
+// (grouped codecs: 32, 64 or 128; others: 0), or columns that end within one of
+// a foreign codec's blocks.
 absl::StatusOr<int64_t> PackedBytes(Codec codec, int64_t rows, int64_t cols,
                                     int64_t group_size);
 

@@ -8,7 +8,8 @@
 
 namespace ounce {
 
-// The values are stored in artifacts: never renumber one.
+// The values are stored in artifacts: never renumber one.  Those from
+// kFirstForeignCodec on are never stored.
 enum class Codec : uint8_t {
   kF32 = 0,
   kF16 = 1,
@@ -17,7 +18,28 @@ enum class Codec : uint8_t {
   kInt4 = 4,             // core/packing/int4.h, zero point 8
   kInt4Asymmetric = 5,   // core/packing/int4.h, a zero point per group
   kInt4Progressive = 6,  // core/packing/int4_progressive.h
+
+  // Of other programs' files, which we read and never write: rows of blocks.
+  // 128 and the number that GGUF gives the type.
+  kQ4_0 = 130,   // core/packing/ggml_blocks.h
+  kQ4_1 = 131,   // The same.
+  kQ5_0 = 134,   // The same.
+  kQ5_1 = 135,   // The same.
+  kQ8_0 = 136,   // The same.
+  kQ2K = 138,    // core/packing/ggml_k_blocks.h
+  kQ3K = 139,    // The same.
+  kQ4K = 140,    // The same.
+  kQ5K = 141,    // The same.
+  kQ6K = 142,    // The same.
+  kIq4Nl = 148,  // core/packing/ggml_blocks.h
+  kIq4Xs = 151,  // core/packing/ggml_k_blocks.h
 };
+
+inline constexpr int kFirstForeignCodec = 128;
+
+constexpr bool IsForeign(Codec codec) {
+  return static_cast<int>(codec) >= kFirstForeignCodec;
+}
 
 // A weight [rows = out, cols = in] as stored.  A vector is one row.  Owns
 // nothing: `data` lives as long as the file it is mapped from.

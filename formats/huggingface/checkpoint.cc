@@ -10,15 +10,14 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/span.h"
 #include "core/annotate.h"
 #include "core/json.h"
 #include "core/mapped_file.h"
 #include "core/status_macros.h"
 #include "formats/huggingface/tokenizer_files.h"
 #include "formats/huggingface/weight_files.h"
+#include "formats/surplus.h"
 #include "model/arch/registry.h"
 #include "model/bind.h"
 
@@ -27,8 +26,6 @@ namespace {
 
 // A config is a few kilobytes.
 constexpr int64_t kMaxConfigBytes = int64_t{16} << 20;
-// Of the names a message lists.
-constexpr size_t kMaxListed = 10;
 
 constexpr absl::string_view kConfigName = "config.json";
 constexpr absl::string_view kGenerationConfigName = "generation_config.json";
@@ -65,7 +62,8 @@ absl::StatusOr<ModelSpec> ReadSpec(const std::string& folder,
     return absl::NotFoundError(absl::StrCat(
         "'", folder,
         "' has no config.json; expected a Hugging Face folder with config.json "
-        "and model.safetensors or pytorch_model.bin, or an .oz file"));
+        "and model.safetensors or pytorch_model.bin, a .gguf file or an .oz "
+        "file"));
   }
   OUNCE_ASSIGN_OR_RETURN(const std::optional<Json> generation_config,
                          ReadConfig(folder, kGenerationConfigName, files));
@@ -73,17 +71,6 @@ absl::StatusOr<ModelSpec> ReadSpec(const std::string& folder,
                                                 ? &*generation_config
                                                 : nullptr),
                   absl::StrCat("reading '", Join(folder, kConfigName), "'"));
-}
-
-absl::Status CheckSurplus(absl::Span<const std::string> surplus,
-                          const ModelSpec& spec) {
-  if (surplus.empty()) return absl::OkStatus();
-  const size_t listed = std::min(surplus.size(), kMaxListed);
-  return absl::InvalidArgumentError(absl::StrCat(
-      surplus.size(), " tensors that architecture '", spec.architecture,
-      "' does not know: ", absl::StrJoin(surplus.subspan(0, listed), ", "),
-      surplus.size() > listed ? ", ..." : "",
-      "; open without --strict to ignore them"));
 }
 
 }  // namespace
@@ -97,6 +84,7 @@ absl::StatusOr<ModelFile> OpenCheckpoint(const std::string& path,
                                          const OpenOptions& options) {
   ModelFile model;
   model.path = path;
+  model.folder = path;
   OUNCE_ASSIGN_OR_RETURN(model.spec, ReadSpec(path, &model.files));
   OUNCE_ASSIGN_OR_RETURN(WeightFiles weights, OpenWeightFiles(path));
   model.format = std::move(weights.format);

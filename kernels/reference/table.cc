@@ -8,6 +8,7 @@ KernelTable MakeTable() {
   // In the order of Codec.
   table.matmul = {MatMulFloat, MatMulFloat, MatMulFloat,          MatMulInt8,
                   MatMulInt4,  MatMulInt4,  MatMulInt4Progressive};
+  table.matmul_blocks = MatMulFloat;
   table.quantize_row = QuantizeRow;
   table.rms_norm = RmsNorm;
   table.layer_norm = LayerNorm;

@@ -203,5 +203,36 @@ TEST_F(MakePlanTest, EstimateIsAPositiveNumberOfSeconds) {
   EXPECT_LT(seconds, 5.0);  // Some ten thousand weights.
 }
 
+// Every matrix in blocks of another program.
+class ForeignPlanTest : public ::testing::Test {
+ protected:
+  ForeignPlanTest() {
+    bound_ = model_.bound();
+    for (BoundTensor& tensor : bound_.tensors) {
+      if (!IsCompressible(tensor.slot.role)) continue;
+      tensor.matrix.codec = Codec::kQ8_0;
+      tensor.matrix.bytes = tensor.matrix.rows * tensor.matrix.cols / 32 * 34;
+    }
+  }
+  const TinyModel model_{TinySpec(), Codec::kF32};
+  BoundTensors bound_;
+};
+
+TEST_F(ForeignPlanTest, FloatWidensWhatArtifactsCannotHold) {
+  const Recipe recipe = Parse("quantize: [{tensors: '*', codec: float}]");
+  ASSERT_OK_AND_ASSIGN(const Plan plan, MakePlan(bound_, recipe));
+  for (const TensorPlan& row : plan.tensors) {
+    EXPECT_EQ(row.codec, Codec::kF32) << row.tensor->slot.name;
+  }
+  EXPECT_THAT(plan.warnings, ::testing::IsEmpty());
+}
+
+TEST_F(ForeignPlanTest, QuantisingAgainIsWarnedOf) {
+  const Recipe recipe = Parse("quantize: [{tensors: '*', codec: int8}]");
+  ASSERT_OK_AND_ASSIGN(const Plan plan, MakePlan(bound_, recipe));
+  EXPECT_THAT(plan.warnings,
+              ElementsAre(HasSubstr("have been quantised before")));
+}
+
 }  // namespace
 }  // namespace ounce

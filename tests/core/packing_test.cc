@@ -369,7 +369,42 @@ TEST(FindCodecTest, KnowsNumbersAndNames) {
   }
   EXPECT_EQ(FindCodec(-1), nullptr);
   EXPECT_EQ(FindCodec(7), nullptr);
+  EXPECT_EQ(FindCodec(static_cast<int>(Codec::kQ4K)), nullptr);
+  EXPECT_EQ(FindCodec("q4_k"), nullptr);
   EXPECT_EQ(FindCodec("int5"), nullptr);
+}
+
+TEST(ForeignCodecsTest, AreReadAndNeverWritten) {
+  for (const CodecInfo& info : ForeignCodecs()) {
+    EXPECT_EQ(&GetCodecInfo(info.codec), &info);
+    EXPECT_TRUE(IsForeign(info.codec)) << info.name;
+    EXPECT_EQ(info.pack, nullptr) << info.name;
+    EXPECT_FALSE(info.quantized) << info.name;
+    EXPECT_EQ(FindCodec(static_cast<int>(info.codec)), nullptr) << info.name;
+    EXPECT_EQ(FindCodec(info.name), nullptr) << info.name;
+  }
+  for (const CodecInfo& info : AllCodecs()) {
+    EXPECT_FALSE(IsForeign(info.codec)) << info.name;
+  }
+}
+
+TEST(ForeignCodecsTest, RowsAreWholeBlocks) {
+  // Four blocks of 18 bytes in each of three rows.
+  ASSERT_OK_AND_ASSIGN(const int64_t bytes,
+                       PackedBytes(Codec::kQ4_0, 3, 128, 0));
+  EXPECT_EQ(bytes, 3 * 4 * 18);
+  EXPECT_EQ(RowBytes(Codec::kQ4_0, 128), 4 * 18);
+  EXPECT_EQ(RowBytes(Codec::kQ6K, 512), 2 * 210);
+  EXPECT_EQ(RowBytes(Codec::kF16, 7), 14);
+  EXPECT_THAT(PackedBytes(Codec::kQ4_0, 3, 100, 0),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("multiples of 32")));
+  EXPECT_THAT(PackedBytes(Codec::kQ4K, 3, 128, 0),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("multiples of 256")));
+  EXPECT_THAT(
+      PackedBytes(Codec::kQ4K, 3, 256, 32),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("group size 32")));
 }
 
 }  // namespace

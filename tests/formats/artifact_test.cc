@@ -437,6 +437,10 @@ TEST_F(ArtifactTest, ChecksCodecs) {
       StatusIs(absl::StatusCode::kUnimplemented,
                HasSubstr("has codec 99; we have f32, f16, bf16, int8, int4, "
                          "int4-asym")));
+  // A foreign one.
+  EXPECT_THAT(OpenWithRecord([](TensorRecord& r) { r.codec = Codec::kQ8_0; }),
+              StatusIs(absl::StatusCode::kUnimplemented,
+                       HasSubstr("has codec 136; we have f32")));
   EXPECT_THAT(OpenWithRecord([](TensorRecord& r) { r.codec = Codec::kInt8; }),
               DataLoss("a vector of codec int8; expected f32, f16 or bf16"));
   EXPECT_THAT(OpenWithRecord([](TensorRecord& r) { r.group_size = 7; }),

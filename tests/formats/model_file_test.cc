@@ -74,7 +74,8 @@ TEST_F(OpenModelTest, ListsTheFormatsWhenThereIsNothing) {
                        AllOf(HasSubstr("none' does not exist"),
                              HasSubstr("a Hugging Face folder with config.json "
                                        "and model.safetensors or "
-                                       "pytorch_model.bin, or an .oz file"))));
+                                       "pytorch_model.bin, or a .gguf file, or "
+                                       "an .oz file"))));
 }
 
 TEST_F(OpenModelTest, ListsTheFormatsWhenItIsNone) {
@@ -82,7 +83,7 @@ TEST_F(OpenModelTest, ListsTheFormatsWhenItIsNone) {
       absl::StatusCode::kUnimplemented,
       AllOf(HasSubstr("is no model that we read"), HasSubstr("an .oz file")));
   EXPECT_THAT(OpenModel(folder_.Write("a.oz", "")).status(), unknown);
-  EXPECT_THAT(OpenModel(folder_.Write("a.gguf", "GGUF")).status(), unknown);
+  EXPECT_THAT(OpenModel(folder_.Write("a.gguf", "GGML")).status(), unknown);
   EXPECT_THAT(OpenTokenizer(folder_.Write("a.txt", "text")).status(), unknown);
 }
 

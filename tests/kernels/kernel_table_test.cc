@@ -34,7 +34,7 @@ class ProductTest : public IsaTest {
   Matrix Run(const KernelTable& kernels, const MatMulInput& x,
              const PackedMatrix& w, int64_t tokens) {
     Matrix out(tokens, w.rows);
-    kernels.matmul[static_cast<size_t>(w.codec)](x, w, 0, w.rows, out.view());
+    kernels.matmul_of(w.codec)(x, w, 0, w.rows, out.view());
     return out;
   }
 
@@ -63,6 +63,33 @@ class ProductTest : public IsaTest {
         << GetCodecInfo(w.codec).name << " " << w.rows << " x " << w.cols
         << " group " << w.group_size << " tokens " << expected.rows()
         << (input.quantized.unsigned_codes != nullptr ? " unsigned" : "");
+  }
+
+  // The product of a float codec.
+  void ExpectNearTheExact(const Matrix& x, const PackedMatrix& w) {
+    MatMulInput input;
+    input.dense = x.view();
+    const Matrix out = Run(table(), input, w, x.rows());
+    std::vector<float> row(static_cast<size_t>(w.cols));
+    for (int64_t r = 0; r < w.rows; ++r) {
+      GetCodecInfo(w.codec).unpack_rows(w, r, r + 1, row.data());
+      for (int64_t t = 0; t < x.rows(); ++t) {
+        double exact = 0.0;
+        double magnitude = 0.0;
+        for (int64_t c = 0; c < w.cols; ++c) {
+          const double product =
+              double{x.view().at(t, c)} * double{row[static_cast<size_t>(c)]};
+          exact += product;
+          magnitude += std::abs(product);
+        }
+        // With 8 partial sums at least, no sum is longer than cols / 8 + 8
+        // terms, each adding half an ulp of what is summed so far.
+        const double bound =
+            magnitude * 0x1.0p-24 * (static_cast<double>(w.cols) / 8.0 + 9.0);
+        EXPECT_NEAR(double{out.view().at(t, r)}, exact, bound)
+            << GetCodecInfo(w.codec).name << " cols " << w.cols;
+      }
+    }
   }
 
   void ExpectSameBitsForAllShapes(Codec codec, int64_t group_size, int low,
@@ -208,11 +235,13 @@ TEST_P(ProductTest, AlternatingExtremesDoNotSaturate) {
 
 TEST_P(ProductTest, WritesOnlyTheRowsAsked) {
   RandomData random;
-  for (const Codec codec :
-       {Codec::kF32, Codec::kInt8, Codec::kInt4, Codec::kInt4Progressive}) {
+  for (const Codec codec : {Codec::kF32, Codec::kInt8, Codec::kInt4,
+                            Codec::kInt4Progressive, Codec::kQ8_0}) {
     StoredMatrix w(codec, 40, 64, GetCodecInfo(codec).grouped ? 32 : 0);
     if (GetCodecInfo(codec).quantized) {
       FillQuantized(random, 1, 1, &w);
+    } else if (IsForeign(codec)) {
+      FillBlocks(random, &w);
     } else {
       FillFloats(random, &w);
     }
@@ -223,8 +252,7 @@ TEST_P(ProductTest, WritesOnlyTheRowsAsked) {
     input.dense = dense.view();
     input.quantized = x.rows();
     Matrix out(3, 40, std::vector<float>(3 * 40, -99.0f));
-    table().matmul[static_cast<size_t>(codec)](input, w.view(), 16, 32,
-                                               out.view());
+    table().matmul_of(codec)(input, w.view(), 16, 32, out.view());
     for (int64_t t = 0; t < 3; ++t) {
       for (int64_t r = 0; r < 40; ++r) {
         EXPECT_EQ(out.view().at(t, r) != -99.0f, r >= 16 && r < 32);
@@ -240,32 +268,43 @@ TEST_P(ProductTest, FloatCodecsAreNearTheExactProduct) {
       for (const int64_t tokens : {1, 2, 3, 4, 5, 9}) {
         StoredMatrix w(codec, 5, cols, 0);
         FillFloats(random, &w);
-        const Matrix x = random.Floats(tokens, cols);
-        MatMulInput input;
-        input.dense = x.view();
-        const Matrix out = Run(table(), input, w.view(), tokens);
-        std::vector<float> row(static_cast<size_t>(cols));
-        for (int64_t r = 0; r < 5; ++r) {
-          GetCodecInfo(codec).unpack_rows(w.view(), r, r + 1, row.data());
-          for (int64_t t = 0; t < tokens; ++t) {
-            double exact = 0.0;
-            double magnitude = 0.0;
-            for (int64_t c = 0; c < cols; ++c) {
-              const double product = double{x.view().at(t, c)} *
-                                     double{row[static_cast<size_t>(c)]};
-              exact += product;
-              magnitude += std::abs(product);
-            }
-            // With 8 partial sums at least, no sum is longer than cols / 8 + 8
-            // terms, each adding half an ulp of what is summed so far.
-            const double bound =
-                magnitude * 0x1.0p-24 * (static_cast<double>(cols) / 8.0 + 9.0);
-            EXPECT_NEAR(double{out.view().at(t, r)}, exact, bound)
-                << GetCodecInfo(codec).name << " cols " << cols;
-          }
-        }
+        ExpectNearTheExact(random.Floats(tokens, cols), w.view());
       }
     }
+  }
+}
+
+// Rows of one block, and of more than are widened at a time.
+TEST_P(ProductTest, ForeignCodecsAreNearTheExactProduct) {
+  RandomData random;
+  for (const CodecInfo& info : ForeignCodecs()) {
+    for (const int64_t blocks :
+         {int64_t{1}, int64_t{3}, 4096 / info.block.cols}) {
+      for (const int64_t tokens : {1, 2, 3, 4, 5, 9}) {
+        StoredMatrix w(info.codec, 5, blocks * info.block.cols, 0);
+        FillBlocks(random, &w);
+        ExpectNearTheExact(random.Floats(tokens, w.view().cols), w.view());
+      }
+    }
+  }
+}
+
+TEST_P(ProductTest, ForeignWeightsMayBeUnaligned) {
+  RandomData random;
+  const Matrix x = random.Floats(2, 1280);
+  for (const CodecInfo& info : ForeignCodecs()) {
+    StoredMatrix aligned(info.codec, 3, 1280, 0);
+    FillBlocks(random, &aligned);
+    std::vector<uint8_t> shifted(static_cast<size_t>(aligned.view().bytes) + 1);
+    std::memcpy(shifted.data() + 1, aligned.bytes(), shifted.size() - 1);
+    PackedMatrix unaligned = aligned.view();
+    unaligned.data = shifted.data() + 1;
+    MatMulInput input;
+    input.dense = x.view();
+    EXPECT_THAT(Run(table(), input, unaligned, 2).values(),
+                ::testing::ElementsAreArray(
+                    Run(table(), input, aligned.view(), 2).values()))
+        << info.name;
   }
 }
 

@@ -1,6 +1,7 @@
 #include "kernels/linear.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <optional>
 #include <vector>
@@ -114,6 +115,34 @@ TEST_P(LinearTest, FloatProductsAreNearTheExactOnes) {
           // 172 products below 1, each rounded once when added in any order.
           EXPECT_NEAR(double{out.row(t)[r]}, exact, 172 * 8 * 0x1.0p-24);
         }
+      }
+    }
+  }
+}
+
+TEST_P(LinearTest, ForeignProductsAreNearTheExactOnes) {
+  StoredMatrix w(Codec::kQ4K, 140, 512, 0);
+  RandomData random;
+  FillBlocks(random, &w);
+  Matrix weights(140, 512);
+  GetCodecInfo(Codec::kQ4K)
+      .unpack_rows(w.view(), 0, 140, weights.values().data());
+  for (const int64_t tokens : {1, 5, 11, 12, 33}) {
+    const Matrix x = RandomData().Floats(tokens, 512);
+    const Matrix out = Run(2, x, w.view());
+    EXPECT_EQ(out.values(), Run(1, x, w.view()).values());
+    for (int64_t t = 0; t < tokens; ++t) {
+      for (int64_t r = 0; r < 140; ++r) {
+        double exact = 0.0;
+        double magnitude = 0.0;
+        for (int64_t c = 0; c < 512; ++c) {
+          const double product =
+              double{x.row(t)[c]} * double{weights.row(r)[c]};
+          exact += product;
+          magnitude += std::abs(product);
+        }
+        // No sum is longer than 512 terms.
+        EXPECT_NEAR(double{out.row(t)[r]}, exact, 512 * magnitude * 0x1.0p-24);
       }
     }
   }

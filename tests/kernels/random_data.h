@@ -119,6 +119,22 @@ inline void FillFloats(RandomData& random, StoredMatrix* stored) {
   }
 }
 
+// Random blocks of a foreign codec, their scales small numbers in f16.
+inline void FillBlocks(RandomData& random, StoredMatrix* stored) {
+  const PackedMatrix& view = stored->view();
+  const BlockLayout& block = GetCodecInfo(view.codec).block;
+  for (int64_t i = 0; i < view.bytes; ++i) {
+    stored->bytes()[i] = static_cast<uint8_t>(random.Int(0, 255));
+  }
+  for (int64_t at = 0; at < view.bytes; at += block.bytes) {
+    uint8_t* scales = stored->bytes() + at + block.scales_offset;
+    for (int64_t i = 0; i < block.num_scales; ++i) {
+      const uint16_t scale = F32ToF16(0.01f * random.Float());
+      std::memcpy(scales + i * 2, &scale, 2);
+    }
+  }
+}
+
 // Quantised activations with given codes.
 class Activations {
  public:

@@ -35,5 +35,19 @@ TEST(ElementMapTest, GroupsHaveAStepOfTheirOwn) {
   EXPECT_THAT(StoredRows(map, 5), ElementsAre(4, 5, 10, 11, 16));
 }
 
+// Two heads of six rows, each stored as row 0 of its first half, row 0 of its
+// second, row 1 of its first ...
+TEST(ElementMapTest, PairsUndoInterleavedHalves) {
+  const ElementMap map = {.row_step = 1, .pair_rows = 6};
+  EXPECT_THAT(StoredRows(map, 12),
+              ElementsAre(0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11));
+}
+
+// The second head alone: pairs are the stored tensor's.
+TEST(ElementMapTest, PairsAreOfStoredRows) {
+  const ElementMap map = {.first = 4, .row_step = 1, .pair_rows = 4};
+  EXPECT_THAT(StoredRows(map, 4), ElementsAre(4, 6, 5, 7));
+}
+
 }  // namespace
 }  // namespace ounce

@@ -25,7 +25,7 @@ class FakeTensorSource : public TensorSource {
     storage_.push_back(std::move(bytes));
     tensors_.push_back({std::move(name), std::move(shape),
                         std::string(GetCodecInfo(codec).name), codec,
-                        group_size, storage_.back()});
+                        group_size, storage_.back(), false, 0});
   }
 
   // Float values, narrowed to `codec`.
@@ -45,7 +45,9 @@ class FakeTensorSource : public TensorSource {
                         std::move(dtype),
                         std::nullopt,
                         0,
-                        {}});
+                        {},
+                        false,
+                        0});
   }
 
   void Remove(absl::string_view name) {
@@ -59,6 +61,11 @@ class FakeTensorSource : public TensorSource {
     const StoredTensor* tensor = Find(name);
     return tensor == nullptr ? nullptr
                              : const_cast<uint8_t*>(tensor->bytes.data());
+  }
+
+  // A tensor that there is, to say more of it.
+  StoredTensor* Mutable(absl::string_view name) {
+    return const_cast<StoredTensor*>(Find(name));
   }
 
   // What was given to Release(), one after the other.

@@ -55,6 +55,24 @@ TEST_F(FloatPanelTest, WidensHalves) {
   }
 }
 
+TEST_F(FloatPanelTest, WidensForeignBlocks) {
+  StoredMatrix w(Codec::kQ8_0, 5, 64, 0);
+  for (int64_t block = 0; block < 10; ++block) {
+    const uint16_t half = 0x3800;
+    std::memcpy(w.bytes() + block * 34, &half, 2);
+    std::memset(w.bytes() + block * 34 + 2, 3, 32);
+  }
+  const Matrix x(20, 64, std::vector<float>(20 * 64, 2.0f));
+  std::vector<float> scratch(
+      static_cast<size_t>(FloatPanelScratch(w.view(), 2)));
+  EXPECT_EQ(scratch.size(), 2u * 64);
+  Matrix out(20, 5, std::vector<float>(100, -1.0f));
+  ASSERT_TRUE(
+      MultiplyFloatPanel(x.view(), w.view(), 1, 3, scratch.data(), out.view()));
+  EXPECT_EQ(out.view().at(19, 2), 192.0f);  // 64 * 2 * 0.5 * 3
+  EXPECT_EQ(out.view().at(19, 3), -1.0f);
+}
+
 TEST_F(FloatPanelTest, AlignedF32NeedsNoScratch) {
   StoredMatrix w(Codec::kF32, 5, 33, 0);
   EXPECT_EQ(FloatPanelScratch(w.view(), 5), 0);
