@@ -57,7 +57,8 @@ struct TokenizerAsset {
 
   TokenizerKind kind = TokenizerKind::kNone;
   std::vector<File> files;
-  // With kNone, a tokenizer file that was there but that we cannot use.
+  // With kNone, what of a tokenizer was there but that we cannot use: "file
+  // tekken.json", "model 'rwkv' (known: ...)".
   std::string unusable;
 
   // The bytes of the file called `name`, or nullptr.

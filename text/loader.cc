@@ -292,7 +292,7 @@ absl::Status NoTokenizer(const TokenizerAsset& asset) {
         "weights");
   }
   return absl::UnimplementedError(absl::StrCat(
-      "the tokenizer file ", asset.unusable,
+      "the tokenizer ", asset.unusable,
       " is not supported; supported are tokenizer.json, SentencePiece models "
       "(tokenizer.model, spiece.model, sentencepiece.bpe.model, spm.model), "
       "vocab.json with merges.txt, and vocab.txt"));

@@ -162,13 +162,13 @@ absl::StatusOr<ExitCode> Run(const CompressArguments& arguments,
   WarnOfSurplus(model, common);
   if (model.tokenizer.kind == TokenizerKind::kNone) {
     Remark(common,
-           absl::StrCat("warning: ", model.path, ": ",
-                        model.tokenizer.unusable.empty()
-                            ? "no tokenizer"
-                            : absl::StrCat("the tokenizer file ",
-                                           model.tokenizer.unusable,
-                                           " is not supported"),
-                        "; the artifact will run `logits` but take no text"));
+           absl::StrCat(
+               "warning: ", model.path, ": ",
+               model.tokenizer.unusable.empty()
+                   ? "no tokenizer"
+                   : absl::StrCat("the tokenizer ", model.tokenizer.unusable,
+                                  " is not supported"),
+               "; the artifact will run `logits` but take no text"));
   }
   OUNCE_ASSIGN_OR_RETURN(const Plan plan,
                          Annotate(MakePlan(model.bound, recipe), model.path));

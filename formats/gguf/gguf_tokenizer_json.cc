@@ -1,7 +1,6 @@
 #include "formats/gguf/gguf_tokenizer_json.h"
 
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <utility>
 
@@ -20,6 +19,9 @@ namespace {
 // U+2581, which stands for a space.
 constexpr absl::string_view kMark = "\u2581";
 constexpr absl::string_view kContinuation = "##";
+// A longer word is an unknown token to every BERT; llama.cpp, which the format
+// does not tell, has no limit.
+constexpr int64_t kMaxWordCharacters = 100;
 
 constexpr absl::string_view kMergesKey = "tokenizer.ggml.merges";
 constexpr absl::string_view kCharsmapKey =
@@ -334,12 +336,10 @@ absl::StatusOr<Json> GgufWordPieceJson(const GgufFile& file,
   OUNCE_ASSIGN_OR_RETURN(Json vocab, WordPieceVocab(vocabulary));
   const std::string unknown =
       WordPieceText(vocabulary, *vocabulary.IdOf(GgufRole::kUnk));
-  // llama.cpp sets no limit to a word.
-  const int64_t max_characters = std::numeric_limits<int32_t>::max();
   Json model =
       Component("WordPiece", {{"unk_token", unknown},
                               {"continuing_subword_prefix", kContinuation},
-                              {"max_input_chars_per_word", max_characters},
+                              {"max_input_chars_per_word", kMaxWordCharacters},
                               {"vocab", std::move(vocab)}});
   return Json::Of(
       {{"version", "1.0"},

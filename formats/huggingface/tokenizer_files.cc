@@ -109,7 +109,8 @@ bool IsUnusable(absl::string_view name) {
                      });
 }
 
-// The first such file of the folder by its name; empty: it has none.
+// The first such file of the folder by its name, "file tekken.json"; empty: it
+// has none.
 std::string FindUnusable(const std::string& folder) {
   std::error_code error;
   std::set<std::string> found;
@@ -118,7 +119,7 @@ std::string FindUnusable(const std::string& folder) {
     std::string name = it->path().filename().string();
     if (IsUnusable(name)) found.insert(std::move(name));
   }
-  return found.empty() ? "" : *found.begin();
+  return found.empty() ? "" : absl::StrCat("file ", *found.begin());
 }
 
 }  // namespace

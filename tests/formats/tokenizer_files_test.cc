@@ -111,7 +111,7 @@ TEST_F(TokenizerFilesTest, NamesATokenizerFileThatItCannotUse) {
     ASSERT_OK_AND_ASSIGN(const TokenizerAsset asset,
                          OpenCheckpointTokenizer(folder.path()));
     EXPECT_EQ(asset.kind, TokenizerKind::kNone);
-    EXPECT_EQ(asset.unusable, name);
+    EXPECT_EQ(asset.unusable, std::string("file ") + name);
   }
 }
 

@@ -1,50 +1,70 @@
-// usage: make_gguf_corpus FOLDER
-// Writes the seeds of fuzz_gguf_model: the smallest models of each arrangement.
-#include <fstream>
+// Writes the seeds of the GGUF fuzz target into the folder given: a file of
+// tensors, one with a value of every type, and one of each kind of vocabulary.
+#include <cstdio>
 #include <string>
 
-#include "model/arch/registry.h"
-#include "tests/util/family_config.h"
-#include "tests/util/gguf_checkpoint.h"
+#include "core/atomic_file.h"
+#include "core/status_macros.h"
+#include "tests/formats/gguf/gguf_vocabularies.h"
 
+namespace ounce {
 namespace {
 
-void Write(const std::string& folder, const std::string& architecture,
-           const std::string& model_type, const std::string& members) {
-  const auto spec = ounce::FamilySpec(model_type, members);
-  if (!spec.ok()) std::abort();
-  ounce::CanonicalValues values;
-  for (const ounce::TensorSlot& slot : ounce::TensorTable(*spec)) {
-    size_t size = 1;
-    for (const int64_t dimension : slot.shape) {
-      size *= static_cast<size_t>(dimension);
-    }
-    values[slot.name].assign(size, 0.5f);
+GgufImage Tensors() {
+  GgufImage image;
+  image.alignment = 8;
+  image.Value("general.alignment", GgufUint32(8))
+      .Value("general.architecture", GgufString("llama"))
+      .Tensor("a", {32, 2}, 2, 0)
+      .Tensor("b", {2, 1, 3}, 0, 40);
+  image.data = std::string(64, '\x2a');
+  return image;
+}
+
+GgufImage Values() {
+  GgufImage image;
+  image.version = 2;
+  image.Value("k", GgufArray(9, 1, GgufArray(8, 1, GgufText("x")).substr(4)))
+      .Value("b", GgufBool(true))
+      .Value("f", GgufFloat32(0.5f))
+      .Value("d", GgufNumbers<double>(12, {0.5, 1.5}))
+      .Value("i", GgufNumbers<int64_t>(11, {-1}))
+      .Value("u", GgufNumbers<uint64_t>(10, {1}))
+      .Value("w", GgufNumbers<uint16_t>(2, {1, 2, 3}));
+  return image;
+}
+
+absl::Status WriteCorpus(const std::string& folder) {
+  GgufImage chat = TinyBytePairGguf();
+  chat.Value("tokenizer.chat_template", GgufString("{{ bos_token }}"))
+      .Value("tokenizer.chat_templates", GgufStrings({"tool_use"}))
+      .Value("tokenizer.chat_template.tool_use", GgufString("x"))
+      .Value("tokenizer.ggml.bos_token_id", GgufUint32(6))
+      .Value("tokenizer.ggml.add_bos_token", GgufBool(true));
+  for (const auto& [name, image] :
+       std::vector<std::pair<std::string, GgufImage>>{
+           {"tensors", Tensors()},
+           {"values", Values()},
+           {"byte_pair", TinyBytePairGguf()},
+           {"chat", chat},
+           {"sentencepiece", TinySentencePieceGguf()},
+           {"word_piece", TinyWordPieceGguf()},
+           {"unigram", TinyUnigramGguf()}}) {
+    OUNCE_RETURN_IF_ERROR(
+        WriteFileAtomically(folder + "/" + name, image.Build()));
   }
-  ounce::GgufCheckpoint checkpoint(*spec, architecture);
-  checkpoint.AddAll(values);
-  std::ofstream(folder + "/" + model_type + ".gguf", std::ios::binary)
-      << checkpoint.image().Build();
+  return absl::OkStatus();
 }
 
 }  // namespace
+}  // namespace ounce
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 2;
-  const std::string sizes =
-      R"("vocab_size": 3, "hidden_size": 4, "num_hidden_layers": 1,
-         "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 2,
-         "intermediate_size": 3, "max_position_embeddings": 8)";
-  Write(argv[1], "llama", "llama",
-        sizes + R"(, "rope_scaling": {"rope_type": "llama3", "factor": 8,
-          "low_freq_factor": 1, "high_freq_factor": 4,
-          "original_max_position_embeddings": 4})");
-  Write(argv[1], "llama", "mixtral", sizes + R"(, "num_local_experts": 2)");
-  Write(argv[1], "qwen2moe", "qwen2_moe",
-        sizes + R"(, "num_experts": 2, "num_experts_per_tok": 1,
-          "moe_intermediate_size": 2, "shared_expert_intermediate_size": 2)");
-  Write(argv[1], "gpt2", "gpt2",
-        R"("vocab_size": 3, "n_embd": 4, "n_layer": 1, "n_head": 2,
-           "n_positions": 4)");
-  return 0;
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: make_gguf_corpus tests/fuzz/corpus/gguf\n");
+    return 2;
+  }
+  const absl::Status status = ounce::WriteCorpus(argv[1]);
+  if (!status.ok()) std::fprintf(stderr, "%s\n", status.ToString().c_str());
+  return status.ok() ? 0 : 1;
 }

@@ -35,6 +35,12 @@ MATCHER_P2(StatusIs, code, message_matcher,
                                        result_listener);
 }
 
+MATCHER_P(IsOkAndHolds, value_matcher, "is OK and holds a matching value") {
+  *result_listener << arg.status().ToString();
+  return arg.ok() &&
+         ::testing::ExplainMatchResult(value_matcher, *arg, result_listener);
+}
+
 #define ASSERT_OK(expr) ASSERT_THAT(expr, ::ounce::IsOk())
 #define EXPECT_OK(expr) EXPECT_THAT(expr, ::ounce::IsOk())
 

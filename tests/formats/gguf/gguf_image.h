@@ -11,7 +11,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "formats/gguf/gguf_file.h"
-#include "gmock/gmock.h"
 
 namespace ounce {
 
@@ -101,12 +100,6 @@ struct GgufImage {
     return file + data;
   }
 };
-
-MATCHER_P(IsOkAndHolds, value_matcher, "is OK and holds a matching value") {
-  *result_listener << arg.status().ToString();
-  return arg.ok() &&
-         ::testing::ExplainMatchResult(value_matcher, *arg, result_listener);
-}
 
 // The views point into `file`.
 inline absl::StatusOr<GgufFile> ParseGguf(absl::string_view file) {
