@@ -144,6 +144,18 @@ std::vector<std::string> SurplusNames(
   return surplus;
 }
 
+// Where `source` has the tensor of `slot` in the slot's shape, or null.
+const StoredTensor* FindStored(const Architecture& architecture,
+                               const ModelSpec& spec, const TensorSlot& slot,
+                               const TensorSource& source) {
+  for (const SourceTensor& candidate :
+       SourceTensorsOf(architecture.names, spec, slot)) {
+    const StoredTensor* tensor = source.Find(candidate.name);
+    if (tensor != nullptr && tensor->shape == candidate.shape) return tensor;
+  }
+  return nullptr;
+}
+
 // The index of the first element whose exponent bits are all ones, or `count`.
 template <typename Bits>
 int64_t FirstNonFinite(const uint8_t* data, int64_t count, Bits exponent) {
@@ -250,6 +262,21 @@ std::vector<uint8_t> CopyRows(const BoundTensor& tensor, int64_t begin,
 }
 
 }  // namespace
+
+void AdoptHead(const Architecture& architecture, const TensorSource& source,
+               ModelSpec* spec) {
+  if (spec->head != HeadKind::kLanguageModel || !spec->tied_head) return;
+  const Shape shape = {spec->vocab, spec->token_width()};
+  const StoredTensor* head =
+      FindStored(architecture, *spec,
+                 {std::string(kHeadName), shape, TensorRole::kHead}, source);
+  const StoredTensor* embedding = FindStored(
+      architecture, *spec,
+      {std::string(kEmbeddingName), shape, TensorRole::kEmbedding}, source);
+  if (head == nullptr || embedding == nullptr) return;
+  spec->tied_head =
+      head->dtype == embedding->dtype && head->bytes == embedding->bytes;
+}
 
 void DropAbsent(const Architecture& architecture, const TensorSource& source,
                 ModelSpec* spec) {

@@ -33,6 +33,12 @@ struct BoundTensors {
   std::vector<std::string> surplus;
 };
 
+// Makes the head of a language model its own where `source` has one that is not
+// the embedding, whatever the config says, as transformers does from version 5
+// on: then both were trained.
+void AdoptHead(const Architecture& architecture, const TensorSource& source,
+               ModelSpec* spec);
+
 // Drops from `spec` what checkpoints of its architecture may lack and `source`
 // does: the pooler of an encoder, the bias of its or its decoder's head.
 void DropAbsent(const Architecture& architecture, const TensorSource& source,

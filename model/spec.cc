@@ -150,8 +150,9 @@ absl::Status CheckPositions(const ModelSpec& spec) {
   if (spec.position == PositionKind::kRelative) {
     OUNCE_RETURN_IF_ERROR(
         CheckRange("relative_buckets", spec.relative_buckets, 4, kMaxBuckets));
+    // The nearest half of the buckets is for one distance each.
     return CheckRange("relative_max_distance", spec.relative_max_distance,
-                      spec.relative_buckets, kMaxLearned);
+                      spec.relative_buckets / 2 + 1, kMaxLearned);
   }
   if (spec.position == PositionKind::kLearned) {
     OUNCE_RETURN_IF_ERROR(
@@ -262,12 +263,19 @@ absl::Status CheckChoices(const ModelSpec& spec) {
   if (spec.causal && spec.head != HeadKind::kLanguageModel) {
     return absl::InvalidArgumentError("a decoder needs a language model head");
   }
-  if (!spec.first_norm && spec.norm_placement != NormPlacement::kInput) {
-    return absl::InvalidArgumentError(
-        "only norms of inputs alone can lack in the first layer");
-  }
-  if (spec.layer_groups > 0 && !spec.layer_kinds.empty()) {
+  if (spec.layer_groups > 0 &&
+      (!spec.layer_kinds.empty() || !spec.first_norm)) {
     return absl::InvalidArgumentError("layers of groups need to be alike");
+  }
+  if (!spec.first_norm &&
+      (parallel || spec.norm_placement != NormPlacement::kInput ||
+       spec.residual_from_norm)) {
+    return absl::InvalidArgumentError(
+        "only serial sub-layers with norms of their inputs can lack the first");
+  }
+  if (spec.causal && (spec.unplaced_id >= 0 || spec.token_types > 0)) {
+    return absl::InvalidArgumentError(
+        "a decoder has neither tokens without positions nor token types");
   }
   if (spec.residual_from_norm &&
       (parallel || spec.norm_placement != NormPlacement::kInput)) {

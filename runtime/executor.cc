@@ -129,7 +129,7 @@ absl::Status Executor::Forward(absl::Span<const SequenceTokens> batch,
 
 void Executor::Lengthen(const SequenceTokens& added) {
   // Local angles have no scaling that depends on the length.
-  if (!angles_.has_value() ||
+  if (!spec().causal || !angles_.has_value() ||
       spec().rotary.scaling != RotaryScaling::kLongRope) {
     return;
   }

@@ -93,6 +93,7 @@ absl::StatusOr<ModelFile> OpenCheckpoint(const std::string& path,
                      weights.files.end());
   OUNCE_ASSIGN_OR_RETURN(const Architecture* const architecture,
                          FindArchitecture(model.spec.architecture));
+  AdoptHead(*architecture, *model.source, &model.spec);
   DropAbsent(*architecture, *model.source, &model.spec);
   const std::string context = absl::StrCat("reading '", path, "'");
   OUNCE_ASSIGN_OR_RETURN(

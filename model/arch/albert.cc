@@ -3,6 +3,7 @@
 // Source: arXiv:1909.11942; config defaults as in transformers 5.12.
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "core/json.h"
 #include "model/arch/decoder_config.h"
 #include "model/arch/encoder_config.h"
@@ -29,6 +30,11 @@ absl::StatusOr<ModelSpec> ParseAlbert(const Json& config) {
   UsePostNormEncoder(&spec);
   spec.token_types = reader.Int("type_vocab_size", 2);
   spec.layer_groups = reader.Int("num_hidden_groups", 1);
+  if (spec.layer_groups < 1) {
+    reader.Fail(absl::InvalidArgumentError(
+        absl::StrCat("\"num_hidden_groups\" is ", spec.layer_groups,
+                     "; expected 1 or more")));
+  }
   reader.Refuse(reader.Int("inner_group_num", 1) != 1,
                 "\"inner_group_num\" other than 1");
   // Projected, with a bias, even where it is as wide.

@@ -2,8 +2,10 @@
 // on, XLM-RoBERTa, and ELECTRA, whose embeddings may be narrower.
 // Source: arXiv:1810.04805, 1907.11692, 1911.02116, 2003.10555; config defaults
 // and heads as in transformers 5.12.
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "core/json.h"
 #include "model/arch/decoder_config.h"
 #include "model/arch/encoder_config.h"
@@ -50,6 +52,15 @@ absl::StatusOr<ModelSpec> ParseRoberta(const Json& config, int64_t vocab) {
   ModelSpec spec = ReadBert(defaults, &reader);
   // The rows before the padding's id serve nobody.
   spec.unplaced_id = reader.Int("pad_token_id", 1);
+  if (spec.unplaced_id < -1 ||
+      spec.unplaced_id > std::max<int64_t>(0, spec.max_context) - 2) {
+    reader.Fail(absl::InvalidArgumentError(absl::StrCat(
+        "\"pad_token_id\" is ", spec.unplaced_id,
+        "; positions count from it, so that it must be -1 or more and leave "
+        "some of \"max_position_embeddings\", ",
+        spec.max_context)));
+    return reader.status();
+  }
   spec.position_offset = spec.unplaced_id + 1;
   spec.max_context -= spec.position_offset;
   ReadHead(

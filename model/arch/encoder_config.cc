@@ -33,8 +33,9 @@ absl::StatusOr<std::vector<std::string>> ParseLabels(const Json::Object& map) {
   for (const auto& [key, value] : map.members()) {
     size_t index;
     const std::string* label = value.AsString();
+    // As it is written alone, so that no two keys are one number.
     if (!absl::SimpleAtoi(key, &index) || index >= labels.size() ||
-        label == nullptr) {
+        key != absl::StrCat(index) || label == nullptr) {
       return BadLabels();
     }
     labels[index] = *label;
@@ -51,8 +52,13 @@ std::vector<std::string> ReadLabels(ConfigReader* reader) {
     return labels.value_or(std::vector<std::string>{""});
   }
   const int64_t count = reader->Int("num_labels", 2);
+  if (count < 1 || count > kMaxLabels) {
+    reader->Fail(absl::InvalidArgumentError(absl::StrCat(
+        "\"num_labels\" is ", count, "; expected 1 to ", kMaxLabels)));
+    return {};
+  }
   std::vector<std::string> labels;
-  for (int64_t i = 0; i < std::min(count, kMaxLabels); ++i) {
+  for (int64_t i = 0; i < count; ++i) {
     labels.push_back(absl::StrCat("LABEL_", i));
   }
   return labels;
@@ -116,7 +122,9 @@ void ReadHead(const EncoderHeads& heads, ConfigReader* reader,
     spec->head = HeadKind::kLanguageModel;
     spec->head_bias = true;
     UseTransform(heads.language_model, spec);
-  } else if (absl::EndsWith(name, "Model") || pretraining) {
+  } else if ((absl::EndsWith(name, "Model") &&
+              !absl::EndsWith(name, "LMHeadModel")) ||
+             pretraining) {
     spec->head = HeadKind::kNone;
     spec->pooling = Pooling::kMean;
     UseTransform(heads.pooler, spec);
@@ -160,7 +168,9 @@ absl::StatusOr<ModelSpec> FinishEncoderDecoder(ConfigReader* reader,
   }
   RefusePrunedHeads(reader);
   OUNCE_RETURN_IF_ERROR(reader->status());
-  return spec;
+  if (spec.encoder.layers > 0) return spec;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "encoder layers is ", spec.encoder.layers, "; expected 1 or more"));
 }
 
 absl::StatusOr<GenerationSpec> ParseGeneration(const Json& config,

@@ -1,8 +1,10 @@
 // ModernBERT: an encoder with rotary positions, gated feed-forwards, norms
 // before the sub-layers, and windows in two of three layers.
 // Source: arXiv:2412.13663; config defaults as in transformers 5.12.
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "core/json.h"
 #include "model/arch/decoder_config.h"
 #include "model/arch/encoder_config.h"
@@ -21,7 +23,9 @@ void ReadWindows(ConfigReader* reader, ModelSpec* spec) {
     kind.rotary = kind.windowed ? LayerRotary::kLocal : LayerRotary::kGlobal;
   }
   // Half of it to each side, and the token itself.
-  spec->window = reader->Int("local_attention", 128) / 2 + 1;
+  const int64_t local = reader->Int("local_attention", 128);
+  reader->Refuse(local < 0, "\"local_attention\" less than 0");
+  spec->window = local / 2 + 1;
   spec->rotary =
       reader->Rotary({.base = reader->Double("global_rope_theta", 160000.0)},
                      *spec, "full_attention");
@@ -63,9 +67,11 @@ absl::StatusOr<ModelSpec> ParseModernBert(const Json& config) {
   if (spec.head == HeadKind::kLanguageModel) {
     spec.head_bias = reader.Bool("decoder_bias", true);
   }
-  if (spec.head == HeadKind::kSequenceLabels &&
-      reader.String("classifier_pooling", "cls") == "mean") {
-    spec.pooling = Pooling::kMean;
+  if (spec.head == HeadKind::kSequenceLabels) {
+    const std::string pooling = reader.String("classifier_pooling", "cls");
+    reader.Refuse(pooling != "cls" && pooling != "mean",
+                  absl::StrCat("\"classifier_pooling\": \"", pooling, "\""));
+    if (pooling == "mean") spec.pooling = Pooling::kMean;
   }
   return FinishEncoder(&reader, std::move(spec));
 }

@@ -20,7 +20,7 @@ struct T5Defaults {
   int64_t layers;
   int64_t heads;
   absl::string_view feed_forward;
-  bool tied_head;
+  bool scales_logits;
 };
 constexpr T5Defaults kT5Defaults = {32128, 2048, 6, 8, "relu", true};
 constexpr T5Defaults kMt5Defaults = {250112, 1024, 8, 6, "gated-gelu", false};
@@ -38,8 +38,14 @@ void ReadFeedForward(const T5Defaults& defaults, ConfigReader* reader,
   spec->activation = activation.value_or(ActivationKind::kRelu);
 }
 
-void ReadLogitScale(ConfigReader* reader, ModelSpec* spec) {
-  if (!reader->Bool("scale_decoder_outputs", spec->tied_head)) return;
+// What configs call tied tells whether T5's logits are scaled, unless a newer
+// key does; of mT5 none are.  The head is the embedding unless the file has
+// another (AdoptHead()).
+void ReadT5Head(const T5Defaults& defaults, ConfigReader* reader,
+                ModelSpec* spec) {
+  const bool scaled = reader->Bool("scale_decoder_outputs", spec->tied_head);
+  spec->tied_head = true;
+  if (!defaults.scales_logits || !scaled) return;
   if (spec->width < 1) return;  // CheckSpec() says so.
   spec->logit_scale = 1.0 / std::sqrt(static_cast<double>(spec->width));
 }
@@ -55,7 +61,7 @@ absl::StatusOr<ModelSpec> ParseT5(const Json& config,
                                 .max_context = 512,
                                 .norm_epsilon = 1e-6,
                                 .activation = "relu",
-                                .tied_head = defaults.tied_head,
+                                .tied_head = true,
                                 .position = PositionKind::kRelative,
                                 .keys = {.width = "d_model",
                                          .layers = "num_layers",
@@ -77,7 +83,7 @@ absl::StatusOr<ModelSpec> ParseT5(const Json& config,
   spec.relative_max_distance =
       reader.Int("relative_attention_max_distance", 128);
   ReadFeedForward(defaults, &reader, &spec);
-  ReadLogitScale(&reader, &spec);
+  ReadT5Head(defaults, &reader, &spec);
   return FinishEncoderDecoder(&reader, std::move(spec));
 }
 

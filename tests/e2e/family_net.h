@@ -38,8 +38,9 @@ class FamilyNet {
     const auto in = static_cast<double>(shape.back());
     std::vector<float> values =
         gaussian_.Floats(size, is_vector ? 0.2 : 1.2 / std::sqrt(in));
-    const bool is_norm =
-        absl::StrContains(name, "norm") || absl::StrContains(name, "ln_");
+    const bool is_norm = absl::StrContains(name, "norm") ||
+                         absl::StrContains(name, "Norm") ||
+                         absl::StrContains(name, "ln_");
     if (is_vector && is_norm && !absl::EndsWith(name, ".bias")) {
       for (float& value : values) value += norm_center;
     }
@@ -56,10 +57,16 @@ class FamilyNet {
     if (bias) Add(name + ".bias", {size});
   }
 
-  void Write(const std::string& folder, const std::string& config) const {
+  // As model.safetensors, each tensor under what `rename` makes of its name, or
+  // not at all if that is "".
+  void Write(
+      const std::string& folder, const std::string& config,
+      const std::function<std::string(std::string)>& rename = nullptr) const {
     std::vector<OutputTensor> out;
     for (const auto& [name, tensor] : tensors_) {
-      out.push_back({name,
+      const std::string stored = rename ? rename(name) : name;
+      if (stored.empty()) continue;
+      out.push_back({stored,
                      "F32",
                      tensor.first,
                      {reinterpret_cast<const uint8_t*>(tensor.second.data()),
@@ -73,6 +80,10 @@ class FamilyNet {
     return double{tensors_.at(name).second[static_cast<size_t>(index)]};
   }
   bool Has(const std::string& name) const { return tensors_.contains(name); }
+  // A second tensor with the values of the first.
+  void Copy(const std::string& name, const std::string& copy) {
+    tensors_[copy] = tensors_.at(name);
+  }
 
   NetRows Embedding(const std::string& name,
                     const std::vector<int32_t>& ids) const {
@@ -118,8 +129,8 @@ class FamilyNet {
       for (size_t i = 0; i < row.size(); ++i) {
         const auto index = static_cast<int64_t>(i);
         row[i] = (row[i] - mean) / std::sqrt(variance + epsilon) *
-                     At(name + ".weight", index) +
-                 At(name + ".bias", index);
+                 At(name + ".weight", index);
+        if (Has(name + ".bias")) row[i] += At(name + ".bias", index);
       }
     }
     return x;
@@ -206,13 +217,23 @@ struct NetAttention {
   size_t heads;
   size_t kv_heads;
   double scale;
-  size_t window = 0;  // 0: none.
-  double cap = 0.0;   // 0: none.
+  // A token sees itself and window - 1 before, and as many behind where it sees
+  // those; 0: all.
+  size_t window = 0;
+  double cap = 0.0;  // 0: none.
   // What is added to the score of a head, a query and a key.
   std::function<double(size_t, size_t, size_t)> bias = nullptr;
+  bool causal = true;              // Else every token sees all keys.
+  std::vector<uint8_t> mask = {};  // Of keys, 0: hidden; empty: none is.
+
+  bool Sees(size_t t, size_t s) const {
+    if (causal && s > t) return false;
+    if (!mask.empty() && mask[s] == 0) return false;
+    return window == 0 || (s + window > t && t + window > s);
+  }
 };
 
-// Causal softmax(q k^T) v.
+// softmax(q k^T) v; of a query that sees no key zeros.
 inline NetRows Attend(const NetAttention& args, const NetRows& q,
                       const NetRows& k, const NetRows& v) {
   const size_t dim = q[0].size() / args.heads;
@@ -220,10 +241,10 @@ inline NetRows Attend(const NetAttention& args, const NetRows& q,
   for (size_t t = 0; t < q.size(); ++t) {
     for (size_t h = 0; h < args.heads; ++h) {
       const size_t from = h / (args.heads / args.kv_heads) * dim;
-      NetVector weights(t + 1);
+      NetVector weights(k.size());
       double sum = 0;
-      for (size_t s = 0; s <= t; ++s) {
-        if (args.window != 0 && s + args.window <= t) continue;
+      for (size_t s = 0; s < k.size(); ++s) {
+        if (!args.Sees(t, s)) continue;
         double score = 0;
         for (size_t i = 0; i < dim; ++i)
           score += q[t][h * dim + i] * k[s][from + i];
@@ -232,7 +253,7 @@ inline NetRows Attend(const NetAttention& args, const NetRows& q,
         if (args.bias) score += args.bias(h, t, s);
         sum += weights[s] = std::exp(score);
       }
-      for (size_t s = 0; s <= t; ++s) {
+      for (size_t s = 0; s < k.size() && sum > 0; ++s) {
         for (size_t i = 0; i < dim; ++i) {
           out[t][h * dim + i] += weights[s] / sum * v[s][from + i];
         }

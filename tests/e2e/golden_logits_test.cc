@@ -1,6 +1,6 @@
-// `ounce logits` against what transformers 5.12.1 gives on the same checkpoints
-// (tests/golden/make_models.py wrote both), as they are stored and under the
-// names that older published checkpoints have.
+// All that `ounce logits` writes against what transformers 5.12.1 gives on the
+// same checkpoints (tests/golden/make_models.py wrote both), as they are stored
+// and under the names that older published checkpoints have.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -8,10 +8,12 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "formats/huggingface/weight_files.h"
 #include "formats/safetensors/safetensors_reader.h"
 #include "formats/safetensors/safetensors_writer.h"
@@ -31,11 +33,14 @@ struct Golden {
   // takes their distances.
   float tolerance = 1e-4f;
   // What older checkpoints have otherwise: no base-model prefix, tensors that
-  // carry nothing, of which '#' is the layer, and a copy of a tied head.
+  // carry nothing, of which '#' is the layer, and a copy of the embedding as
+  // the tied head.
   const char* prefix = "model.";
   std::vector<std::string> surplus = {"layers.#.self_attn.rotary_emb.inv_freq"};
   const char* head_copy = nullptr;
   const char* embedding = "model.embed_tokens.weight";
+  const char* added_prefix = "";  // In place of `prefix`.
+  bool old_norms = false;         // LayerNorm.gamma and .beta.
 };
 
 void PrintTo(const Golden& golden, std::ostream* out) { *out << golden.folder; }
@@ -79,6 +84,42 @@ const std::vector<Golden>& Goldens() {
        {},
        "lm_head.weight",
        "transformer.word_embeddings.weight"},
+      {.folder = "bert",
+       .prefix = "",
+       .surplus = {"bert.embeddings.position_ids", "cls.predictions.bias",
+                   "cls.predictions.transform.LayerNorm.gamma",
+                   "cls.seq_relationship.weight"},
+       .head_copy = "cls.predictions.decoder.weight",
+       .embedding = "embeddings.word_embeddings.weight",
+       .added_prefix = "bert.",
+       .old_norms = true},
+      {.folder = "bert-classifier",
+       .prefix = "bert.",
+       .surplus = {"embeddings.position_ids", "cls.predictions.bias"},
+       .old_norms = true},
+      {.folder = "roberta",
+       .prefix = "",
+       .surplus = {"roberta.embeddings.position_ids", "lm_head.bias",
+                   "lm_head.dense.weight", "lm_head.layer_norm.weight"},
+       .head_copy = "lm_head.decoder.weight",
+       .embedding = "embeddings.word_embeddings.weight",
+       .added_prefix = "roberta."},
+      {.folder = "distilbert-classifier",
+       .prefix = "distilbert.",
+       .surplus = {"embeddings.position_ids", "vocab_transform.weight",
+                   "vocab_layer_norm.bias", "vocab_projector.bias"}},
+      {.folder = "t5-gated",
+       .prefix = "",
+       .surplus = {"decoder.block.0.layer.1.EncDecAttention."
+                   "relative_attention_bias.weight"},
+       .head_copy = "encoder.embed_tokens.weight",
+       .embedding = "shared.weight"},
+      {.folder = "marian-sinusoidal",
+       .prefix = "model.",
+       .surplus = {"encoder.embed_positions.weight",
+                   "decoder.embed_positions.weight"},
+       .head_copy = "decoder.embed_tokens.weight",
+       .embedding = "model.shared.weight"},
   };
   return goldens;
 }
@@ -102,24 +143,48 @@ class GoldenLogitsTest : public testing::TestWithParam<Golden> {
   void ExpectReference(const std::string& folder) {
     const std::string golden_path = Folder() + "/golden.safetensors";
     const std::string output = temp_.Path("out.safetensors");
-    const ProgramResult run =
-        RunOunce({"logits", folder, "--input", golden_path, "--output", output,
-                  "--greedy", "16"});
+    ASSERT_OK_AND_ASSIGN(const auto golden, OpenSafetensors(golden_path));
+    const auto greedy = Values<int64_t>(*golden, "greedy");
+    std::vector<std::string> arguments = {"logits",    folder,     "--input",
+                                          golden_path, "--output", output};
+    if (!greedy.empty()) {
+      arguments.insert(arguments.end(),
+                       {"--greedy", absl::StrCat(greedy.size())});
+    }
+    const ProgramResult run = RunOunce(arguments);
     ASSERT_EQ(run.exit_code, 0) << run.err;
     // Nothing was surplus but what carries nothing.
     EXPECT_THAT(run.err, testing::Not(testing::HasSubstr("warning")));
-    ASSERT_OK_AND_ASSIGN(const auto golden, OpenSafetensors(golden_path));
     ASSERT_OK_AND_ASSIGN(const auto ours, OpenSafetensors(output));
-    const auto expected = Values<float>(*golden, "logits");
-    const auto actual = Values<float>(*ours, "logits");
+    EXPECT_EQ(Values<int64_t>(*ours, "greedy"), greedy);
+    size_t outputs = greedy.empty() ? 0 : 1;
+    for (const char* name : {"logits", "last_hidden_state", "pooled",
+                             "class_logits", "encoder_last_hidden_state"}) {
+      if (golden->Find(name) == nullptr) continue;
+      SCOPED_TRACE(name);
+      ExpectOutput(*golden, *ours, name);
+      ++outputs;
+    }
+    EXPECT_EQ(ours->tensors().size(), outputs);
+  }
+
+  void ExpectOutput(const TensorSource& golden, const TensorSource& ours,
+                    const std::string& name) {
+    const auto expected = Values<float>(golden, name);
+    const auto actual = Values<float>(ours, name);
     ASSERT_FALSE(expected.empty());
     ASSERT_EQ(actual.size(), expected.size());
-    for (size_t i = 0; i < expected.size(); ++i) {
-      ASSERT_NEAR(actual[i], expected[i], GetParam().tolerance)
-          << "logit " << i;
+    // Hidden states of padding are nobody's.
+    std::vector<int64_t> mask;
+    if (absl::StrContains(name, "hidden_state")) {
+      mask = Values<int64_t>(golden, "attention_mask");
     }
-    EXPECT_EQ(Values<int64_t>(*ours, "greedy"),
-              Values<int64_t>(*golden, "greedy"));
+    const size_t row = mask.empty() ? 1 : expected.size() / mask.size();
+    for (size_t i = 0; i < expected.size(); ++i) {
+      if (!mask.empty() && mask[i / row] == 0) continue;
+      ASSERT_NEAR(actual[i], expected[i], GetParam().tolerance)
+          << "element " << i;
+    }
   }
 
   // Writes the checkpoint anew under its older names.
@@ -130,8 +195,10 @@ class GoldenLogitsTest : public testing::TestWithParam<Golden> {
     for (const StoredTensor& tensor : found.source->tensors()) {
       std::string name = tensor.name;
       if (absl::StartsWith(name, GetParam().prefix)) {
-        name.erase(0, std::strlen(GetParam().prefix));
+        name.replace(0, std::strlen(GetParam().prefix),
+                     GetParam().added_prefix);
       }
+      if (GetParam().old_norms) name = OldNormName(name);
       if (absl::StrContains(name, "input_layernorm.weight") ||
           absl::StrContains(name, "ln_1.weight")) {
         ++layers;
@@ -147,13 +214,27 @@ class GoldenLogitsTest : public testing::TestWithParam<Golden> {
     }
   }
 
+  static std::string OldNormName(const std::string& name) {
+    for (const auto& [now, then] :
+         {std::pair("LayerNorm.weight", "LayerNorm.gamma"),
+          std::pair("LayerNorm.bias", "LayerNorm.beta")}) {
+      if (!absl::EndsWith(name, now)) continue;
+      return name.substr(0, name.size() - std::strlen(now)) + then;
+    }
+    return name;
+  }
+
   void AddSurplus(const TensorSource& source, int64_t layers,
                   std::vector<OutputTensor>* tensors) {
     static constexpr uint8_t kMask[16] = {};
-    for (int64_t layer = 0; layer < layers; ++layer) {
-      for (std::string name : GetParam().surplus) {
-        name.replace(name.find('#'), 1, absl::StrCat(layer));
-        tensors->push_back({name, "BOOL", {1, 1, 4, 4}, kMask});
+    for (const std::string& name : GetParam().surplus) {
+      const int64_t copies = absl::StrContains(name, "#") ? layers : 1;
+      for (int64_t layer = 0; layer < copies; ++layer) {
+        tensors->push_back(
+            {absl::StrReplaceAll(name, {{"#", absl::StrCat(layer)}}),
+             "BOOL",
+             {1, 1, 4, 4},
+             kMask});
       }
     }
     if (GetParam().head_copy == nullptr) return;
@@ -176,8 +257,7 @@ TEST_P(GoldenLogitsTest, MatchesItUnderTheNamesOfOlderCheckpoints) {
   ExpectReference(folder);
 }
 
-INSTANTIATE_TEST_SUITE_P(Decoders, GoldenLogitsTest,
-                         testing::ValuesIn(Goldens()),
+INSTANTIATE_TEST_SUITE_P(Models, GoldenLogitsTest, testing::ValuesIn(Goldens()),
                          [](const testing::TestParamInfo<Golden>& param) {
                            std::string name = param.param.folder;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -56,6 +56,7 @@ class AttentionTest : public IsaTest {
     sequence_ = AttentionSequence();
     sequence_.tokens = query_.rows();
     sequence_.first_position = past;
+    sequence_.num_keys = keys_.rows();
     sequence_.kv.kv_heads = kv_heads;
     sequence_.kv.head_dim = head_dim;
     sequence_.kv.capacity = RoundUp(keys_.rows(), kKeyBlock);
@@ -84,21 +85,24 @@ class AttentionTest : public IsaTest {
   std::vector<double> AttendExactly(int64_t token, int64_t head) const {
     const int64_t head_dim = sequence_.kv.head_dim;
     const int64_t position = sequence_.first_position + token;
-    const int64_t column =
+    const int64_t kv_column =
         head / (args_.heads / sequence_.kv.kv_heads) * head_dim;
     const float* query = query_.row(token) + head * head_dim;
     double sum = 0.0;
     std::vector<double> out(static_cast<size_t>(head_dim));
-    for (int64_t key = 0; key <= position; ++key) {
-      if (args_.window > 0 && key <= position - args_.window) continue;
+    const int64_t last = args_.causal ? position : sequence_.num_keys - 1;
+    for (int64_t key = 0; key <= last; ++key) {
+      if (args_.window > 0 && std::abs(key - position) >= args_.window) {
+        continue;
+      }
       if (sequence_.key_mask != nullptr && sequence_.key_mask[key] == 0) {
         continue;
       }
       const KvType type = sequence_.kv.type;
       const std::vector<float> k =
-          AsStored(type, keys_.row(key) + column, head_dim);
+          AsStored(type, keys_.row(key) + kv_column, head_dim);
       const std::vector<float> v =
-          AsStored(type, values_.row(key) + column, head_dim);
+          AsStored(type, values_.row(key) + kv_column, head_dim);
       double dot = 0.0;
       for (size_t i = 0; i < k.size(); ++i) {
         dot += double{query[i]} * double{k[i]};
@@ -110,7 +114,9 @@ class AttentionTest : public IsaTest {
             double{args_.soft_cap} * std::tanh(score / double{args_.soft_cap});
       }
       if (args_.biases.data != nullptr) {
-        score += double{args_.biases.at(head, key)};
+        const int64_t column =
+            args_.bias_origin < 0 ? key : args_.bias_origin + key - position;
+        score += double{args_.biases.at(head, column)};
       }
       const double weight = std::exp(score);
       sum += weight;
@@ -303,6 +309,74 @@ TEST_P(AttentionTest, ScoresAreCappedAndThenBiased) {
       args_.biases = biases.view();
       ExpectNearExact();
     }
+  }
+}
+
+TEST_P(AttentionTest, EveryTokenSeesAllKeysOnBothSides) {
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kInt8}) {
+    for (const int64_t tokens : {1, 2, 15, 16, 17, 50}) {
+      SCOPED_TRACE(testing::Message() << KvTypeName(type) << ' ' << tokens);
+      Prepare(tokens, 0, 4, 2, 24);
+      sequence_.kv.type = type;
+      args_.causal = false;
+      ExpectNearExact();
+    }
+  }
+}
+
+// As a decoder's tokens see a source text: positions of their own, and another
+// number of keys.
+TEST_P(AttentionTest, TokensSeeTheStoredKeysWhateverTheirPosition) {
+  for (const int64_t keys : {1, 3, 16, 33}) {
+    Prepare(5, 32, 4, 2, 24);
+    args_.causal = false;
+    sequence_.num_keys = keys;
+    for (const int64_t first : {0, 2, 40}) {
+      sequence_.first_position = first;
+      ExpectNearExact();
+    }
+  }
+}
+
+TEST_P(AttentionTest, WindowHidesFarKeysOnBothSides) {
+  for (const int64_t window : {1, 2, 3, 16, 17, 18, 1000}) {
+    SCOPED_TRACE(window);
+    Prepare(37, 0, 4, 2, 16);
+    args_.causal = false;
+    args_.window = window;
+    ExpectNearExact();
+    std::vector<uint8_t> mask(37, 1);
+    for (const size_t hidden : {0, 1, 2, 17, 20, 35}) mask[hidden] = 0;
+    sequence_.key_mask = mask.data();
+    ExpectNearExact();
+  }
+}
+
+TEST_P(AttentionTest, BiasesByTheDistanceOfKeyAndQuery) {
+  RandomData random;
+  // Column 49 is distance 0.
+  const Matrix biases = random.Floats(6, 99);
+  for (const bool causal : {true, false}) {
+    for (const int64_t past : {0, 13}) {
+      Prepare(37, past, 6, 2, 16);
+      args_.causal = causal;
+      args_.biases = biases.view();
+      args_.bias_origin = 49;
+      ExpectNearExact();
+      args_.window = 5;
+      ExpectNearExact();
+    }
+  }
+}
+
+TEST_P(AttentionTest, ThreadsDoNotChangeTheBitsOfBothSides) {
+  Prepare(40, 0, 4, 2, 24);
+  args_.causal = false;
+  args_.window = 9;
+  const Matrix one = Run(1);
+  for (const int threads : {2, 3}) {
+    EXPECT_THAT(Run(threads).values(),
+                ::testing::ElementsAreArray(one.values()));
   }
 }
 

@@ -1,6 +1,7 @@
 // A transformer in plain double precision, without cache, chunks or threads:
 // what the executor is compared with, for every choice of a spec.
-// Source: Llama, arXiv:2302.13971; grouped queries, arXiv:2305.13245; ALiBi,
+// Source: the transformer, arXiv:1706.03762; T5, arXiv:1910.10683; Llama,
+// arXiv:2302.13971; grouped queries, arXiv:2305.13245; ALiBi,
 // arXiv:2108.12409; experts, arXiv:2401.04088; the definitions in model/spec.h.
 #ifndef OUNCE_TESTS_RUNTIME_REFERENCE_TRANSFORMER_H_
 #define OUNCE_TESTS_RUNTIME_REFERENCE_TRANSFORMER_H_
@@ -39,14 +40,41 @@ class ReferenceTransformer {
     }
   }
 
-  // Logits of every position; `key_mask` as in Executor::Forward(), or empty.
-  Rows Logits(const std::vector<int32_t>& ids,
-              const std::vector<uint8_t>& key_mask = {}) const {
-    Rows x = Embed(ids);
+  // Of the encoder beside the decoder that `spec` describes.
+  static ReferenceTransformer EncoderBeside(const ModelSpec& spec,
+                                            const BoundTensors& bound) {
+    ReferenceTransformer encoder(EncoderOf(spec), {});
+    const ReferenceTransformer all(spec, bound);
+    for (const TensorSlot& slot : TensorTable(encoder.spec_)) {
+      const auto own = all.tensors_.find(EncoderTensorName(slot.name));
+      encoder.tensors_[slot.name] =
+          own != all.tensors_.end() ? own->second : all.At(slot.name);
+    }
+    return encoder;
+  }
+
+  // Final hidden states of every position; `key_mask` as in
+  // Executor::Forward(), or empty; `token_types` of each id, or empty.
+  Rows Hidden(const std::vector<int32_t>& ids,
+              const std::vector<uint8_t>& key_mask = {},
+              const std::vector<int32_t>& token_types = {}) const {
+    Rows x = Embed(ids, token_types);
     for (int64_t layer = 0; layer < spec_.layers; ++layer) {
       x = Layer(layer, std::move(x), key_mask);
     }
-    if (spec_.final_norm) x = Norm("model.norm", x);
+    return spec_.final_norm ? Norm("model.norm", x) : x;
+  }
+
+  // What decoders' tokens see: hidden states of a source and which are hidden.
+  void SetSource(Rows source, std::vector<uint8_t> mask) {
+    source_ = std::move(source);
+    source_mask_ = std::move(mask);
+  }
+
+  // Logits of every position.
+  Rows Logits(const std::vector<int32_t>& ids,
+              const std::vector<uint8_t>& key_mask = {}) const {
+    Rows x = Hidden(ids, key_mask);
     if (spec_.token_width() != spec_.width) {
       x = Product(At("model.project_out.weight"), x);
     }
@@ -80,27 +108,56 @@ class ReferenceTransformer {
     return cap == 0 ? value : cap * std::tanh(value / cap);
   }
 
-  Rows Embed(const std::vector<int32_t>& ids) const {
+  Rows Embed(const std::vector<int32_t>& ids,
+             const std::vector<int32_t>& token_types) const {
     Rows x;
     for (const int32_t id : ids) {
       x.push_back(At("model.embed_tokens.weight").at(Index(id)));
     }
-    if (spec_.token_width() != spec_.width) {
-      x = Product(At("model.project_in.weight"), x);
+    const bool projects = tensors_.contains("model.project_in.weight");
+    if (projects && !spec_.embedding_projected_last) {
+      x = Linear("model.project_in", x);
     }
     Scale(x, spec_.embedding_scale);
-    if (spec_.position == PositionKind::kLearned) {
-      const Rows& table = At("model.embed_positions.weight");
-      const auto first = table.begin() + spec_.position_offset;
-      x = Sum(x, Rows(first, first + static_cast<int64_t>(x.size())));
+    x = Sum(x, Positions(ids, x[0].size()));
+    for (size_t t = 0; t < x.size() && spec_.token_types > 0; ++t) {
+      const int32_t type = token_types.empty() ? 0 : token_types[t];
+      x[t] =
+          Sum({x[t]}, {At("model.embed_token_types.weight")[Index(type)]})[0];
     }
-    return spec_.embedding_norm ? Norm("model.embed_norm", x) : x;
+    if (spec_.embedding_norm) x = Norm("model.embed_norm", x);
+    return projects && spec_.embedding_projected_last
+               ? Linear("model.project_in", x)
+               : x;
+  }
+
+  // What positions add, of those kinds that add something.
+  Rows Positions(const std::vector<int32_t>& ids, size_t width) const {
+    Rows added(ids.size(), Vector(width));
+    int64_t place = 0;
+    for (size_t t = 0; t < ids.size(); ++t) {
+      if (spec_.position == PositionKind::kLearned) {
+        const bool unplaced = ids[t] == spec_.unplaced_id;
+        added[t] = At("model.embed_positions.weight")[Index(
+            unplaced ? int64_t{ids[t]} : spec_.position_offset + place++)];
+      } else if (spec_.position == PositionKind::kSinusoidal) {
+        const size_t sines = (width + 1) / 2;
+        for (size_t i = 0; i < width; ++i) {
+          const double angle =
+              static_cast<double>(t) *
+              std::pow(1e4, -2.0 * static_cast<double>(i % sines) /
+                                static_cast<double>(width));
+          added[t][i] = i < sines ? std::sin(angle) : std::cos(angle);
+        }
+      }
+    }
+    return added;
   }
 
   // A block, by what model/spec.h says of NormPlacement and ResidualOrder.
   Rows Layer(int64_t layer, Rows x, const std::vector<uint8_t>& mask) const {
-    const auto name = [layer](const std::string& suffix) {
-      return LayerTensorName(layer, suffix);
+    const auto name = [this, layer](const std::string& suffix) {
+      return LayerTensorName(spec_.stored_layer(layer), suffix);
     };
     const std::string first = name("input_layernorm");
     const std::string second = spec_.residual == ResidualOrder::kParallelShared
@@ -115,6 +172,10 @@ class ReferenceTransformer {
     }
     x = SubLayer(std::move(x), first, name("self_attn.output_norm"),
                  [&](const Rows& in) { return Attention(layer, in, mask); });
+    if (spec_.has_encoder()) {
+      x = SubLayer(std::move(x), name("cross_attention_layernorm"), "",
+                   [&](const Rows& in) { return CrossAttention(layer, in); });
+    }
     return SubLayer(std::move(x), second, name("mlp.output_norm"),
                     [&](const Rows& in) { return FeedForward(layer, in); });
   }
@@ -127,7 +188,9 @@ class ReferenceTransformer {
                           placement == NormPlacement::kInputAndOutput;
     const bool of_output = placement == NormPlacement::kOutput ||
                            placement == NormPlacement::kInputAndOutput;
-    const Rows in = of_input ? Norm(norm, x) : x;
+    // A layer may lack the norm of its first sub-layer's input.
+    const bool has_norm = tensors_.contains(norm + ".weight");
+    const Rows in = of_input && has_norm ? Norm(norm, x) : x;
     Rows out = function(in);
     if (of_output) out = Norm(output_norm, out);
     Scale(out, spec_.residual_scale);
@@ -213,8 +276,33 @@ class ReferenceTransformer {
   bool Sees(int64_t layer, size_t query, size_t key,
             const std::vector<uint8_t>& key_mask) const {
     if (!key_mask.empty() && key_mask[key] == 0) return false;
+    if (spec_.causal && key > query) return false;
     const size_t window = Index(spec_.layer_window(layer));
-    return window == 0 || key + window > query;
+    return window == 0 || (key + window > query && query + window > key);
+  }
+
+  // By the paper: half of a side's buckets are for a distance each, the others
+  // for ranges that grow as powers up to relative_max_distance.
+  double RelativeBias(size_t head, size_t query, size_t key) const {
+    int64_t side = spec_.relative_buckets;
+    int64_t first = 0;
+    int64_t distance = static_cast<int64_t>(query) - static_cast<int64_t>(key);
+    if (!spec_.causal) {
+      side /= 2;
+      if (distance < 0) first = side;
+      distance = std::abs(distance);
+    }
+    int64_t bucket = std::min(distance, side / 2);
+    const auto exact = static_cast<double>(side / 2);
+    const double growth =
+        std::log2(static_cast<double>(spec_.relative_max_distance) / exact) /
+        (static_cast<double>(side) - exact);
+    while (bucket >= side / 2 && bucket + 1 < side &&
+           std::log2(static_cast<double>(distance) / exact) + 1e-9 >=
+               growth * static_cast<double>(bucket + 1 - side / 2)) {
+      ++bucket;
+    }
+    return At("model.relative_bias.weight")[Index(first + bucket)][head];
   }
 
   // Of a number of heads that is a power of two: 2^(-8 / heads), its square ...
@@ -229,6 +317,9 @@ class ReferenceTransformer {
     if (scale == 0) scale = 1 / std::sqrt(static_cast<double>(spec_.head_dim));
     if (spec_.attention_scale_by_layer) scale /= static_cast<double>(layer + 1);
     const double score = Capped(dot * scale, spec_.attention_soft_cap);
+    if (spec_.position == PositionKind::kRelative) {
+      return score + RelativeBias(head, query, key);
+    }
     if (spec_.position != PositionKind::kAlibi) return score;
     const double distance =
         static_cast<double>(query) - static_cast<double>(key);
@@ -237,8 +328,8 @@ class ReferenceTransformer {
 
   Rows Attention(int64_t layer, const Rows& x,
                  const std::vector<uint8_t>& key_mask) const {
-    const auto name = [layer](const std::string& suffix) {
-      return LayerTensorName(layer, "self_attn." + suffix);
+    const auto name = [this, layer](const std::string& suffix) {
+      return LayerTensorName(spec_.stored_layer(layer), "self_attn." + suffix);
     };
     Rows query = Linear(name("q_proj"), x);
     Rows key = Linear(name("k_proj"), x);
@@ -255,24 +346,53 @@ class ReferenceTransformer {
       Rotate(rotary, query);
       Rotate(rotary, key);
     }
+    const auto score = [&](size_t head, double dot, size_t t, size_t k) {
+      return Score(layer, head, dot, t, k);
+    };
+    const auto sees = [&](size_t t, size_t k) {
+      return Sees(layer, t, k, key_mask);
+    };
+    return Linear(name("o_proj"), Mixture(query, key, value, sees, score));
+  }
+
+  // What tokens see of the source: scores without positions.
+  Rows CrossAttention(int64_t layer, const Rows& x) const {
+    const std::string name = LayerTensorName(layer, "cross_attn.");
+    double scale = spec_.attention_scale;
+    if (scale == 0) scale = 1 / std::sqrt(static_cast<double>(spec_.head_dim));
+    return Linear(
+        name + "o_proj",
+        Mixture(
+            Linear(name + "q_proj", x), Linear(name + "k_proj", source_),
+            Linear(name + "v_proj", source_),
+            [&](size_t, size_t k) {
+              return source_mask_.empty() || source_mask_[k] != 0;
+            },
+            [&](size_t, double dot, size_t, size_t) { return dot * scale; }));
+  }
+
+  // softmax(score(query * key)) * value over the keys that each token sees;
+  // zeros where it sees none.
+  template <typename Sees, typename Score>
+  Rows Mixture(const Rows& query, const Rows& key, const Rows& value, Sees sees,
+               Score score) const {
     const size_t dim = Index(spec_.head_dim);
-    Rows out(x.size(), Vector(query[0].size()));
-    for (size_t t = 0; t < x.size(); ++t) {
+    Rows out(query.size(), Vector(query[0].size()));
+    for (size_t t = 0; t < query.size(); ++t) {
       for (size_t head = 0; head < Index(spec_.heads); ++head) {
         const size_t from = head * Index(spec_.kv_heads) / Index(spec_.heads);
-        Vector weights(t + 1);
+        Vector weights(key.size());
         double sum = 0;
-        for (size_t k = 0; k <= t; ++k) {
-          if (!Sees(layer, t, k, key_mask)) continue;
+        for (size_t k = 0; k < key.size(); ++k) {
+          if (!sees(t, k)) continue;
           double dot = 0;
           for (size_t i = 0; i < dim; ++i) {
             dot += query[t][head * dim + i] * key[k][from * dim + i];
           }
-          weights[k] = std::exp(Score(layer, head, dot, t, k));
+          weights[k] = std::exp(score(head, dot, t, k));
           sum += weights[k];
         }
-        if (sum == 0) continue;  // All keys hidden: nothing is attended to.
-        for (size_t k = 0; k <= t; ++k) {
+        for (size_t k = 0; k < key.size() && sum > 0; ++k) {
           for (size_t i = 0; i < dim; ++i) {
             out[t][head * dim + i] +=
                 weights[k] / sum * value[k][from * dim + i];
@@ -280,7 +400,7 @@ class ReferenceTransformer {
         }
       }
     }
-    return Linear(name("o_proj"), out);
+    return out;
   }
 
   static double Sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
@@ -320,7 +440,7 @@ class ReferenceTransformer {
   }
 
   Rows FeedForward(int64_t layer, const Rows& x) const {
-    const std::string name = LayerTensorName(layer, "mlp");
+    const std::string name = LayerTensorName(spec_.stored_layer(layer), "mlp");
     if (!spec_.has_experts(layer)) return Mlp(name, x);
     Rows out;
     for (const Vector& row : x) out.push_back(Mix(name, row));
@@ -355,6 +475,8 @@ class ReferenceTransformer {
 
   const ModelSpec spec_;
   std::map<std::string, Rows> tensors_;
+  Rows source_;
+  std::vector<uint8_t> source_mask_;
 };
 
 }  // namespace ounce

@@ -232,7 +232,7 @@ const Defaults kDefaults[] = {
      {250112, 512, 8, 6, 6, 64, 1024, 512},
      1e-6,
      kTanhGelu,
-     false,
+     true,
      0,
      0},
     {"marian",

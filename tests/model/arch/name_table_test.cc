@@ -161,6 +161,63 @@ TEST(SourceTensorsOfTest, ExpertsAreSlicesOfThreeDimensions) {
   EXPECT_THAT(FirstColumn(down, 2), ElementsAre(60, 66));
 }
 
+// What families with several prefixes share goes by the prefix of each, or by
+// none; what the others call their norms, by its old name too.
+TEST(SourceTensorsOfTest, BaseRowsHaveThePrefixAndNormsTheirOldNames) {
+  constexpr NameRow kBase[] = {
+      {"model.embed_norm", "embeddings.LayerNorm"},
+      {"self_attn.o_proj", "encoder.#.dense"},
+  };
+  constexpr NameRow kOwn[] = {{"lm_head_transform_norm", "cls.LayerNorm"}};
+  const NameTable names = {"bert.", kOwn, kBase};
+  EXPECT_THAT(Names(names, "model.layers.3.self_attn.o_proj.bias"),
+              ElementsAre("bert.encoder.3.dense.bias", "encoder.3.dense.bias"));
+  EXPECT_THAT(Names(names, "model.embed_norm.weight"),
+              ElementsAre("bert.embeddings.LayerNorm.weight",
+                          "embeddings.LayerNorm.weight",
+                          "bert.embeddings.LayerNorm.gamma",
+                          "embeddings.LayerNorm.gamma"));
+  EXPECT_THAT(Names(names, "lm_head_transform_norm.bias"),
+              ElementsAre("cls.LayerNorm.bias", "cls.LayerNorm.beta"));
+}
+
+TEST(SourceTensorsOfTest, EncodersLayersHaveNamesOfTheirOwn) {
+  constexpr NameRow kRows[] = {
+      {"mlp.up_proj", "decoder.#.fc1"},
+      {"encoder.mlp.up_proj", "encoder.#.fc1"},
+  };
+  const NameTable names = {"", kRows};
+  EXPECT_THAT(Names(names, "model.layers.2.mlp.up_proj.weight"),
+              ElementsAre("decoder.2.fc1.weight"));
+  EXPECT_THAT(Names(names, "encoder.layers.2.mlp.up_proj.weight"),
+              ElementsAre("encoder.2.fc1.weight"));
+}
+
+TEST(SourceTensorsOfTest, AVectorMayBeOneRowOfAMatrix) {
+  constexpr NameRow kRow = {.canonical = "lm_head.bias",
+                            .source = "final_logits_bias",
+                            .fusion = Fusion::kRowVector,
+                            .is_whole_name = true};
+  const SourceTensor place = Place(kRow, "lm_head.bias", {8});
+  EXPECT_EQ(place.name, "final_logits_bias");
+  EXPECT_THAT(place.shape, ElementsAre(1, 8));
+  EXPECT_THAT(FirstColumn(place, 3), ElementsAre(0, 1, 2));
+}
+
+TEST(IsHarmlessTest, HeadsOfOtherKindsWithOrWithoutThePrefix) {
+  constexpr absl::string_view kUnused[] = {"cls.", "pooler."};
+  const NameTable names = {"bert.", {}, {}, kUnused};
+  for (const char* name :
+       {"cls.predictions.bias", "bert.pooler.dense.weight", "pooler.dense.bias",
+        "bert.embeddings.position_ids"}) {
+    EXPECT_TRUE(IsHarmless(names, name)) << name;
+  }
+  for (const char* name : {"clsx.weight", "roberta.pooler.dense.weight",
+                           "embeddings.cls.weight", "qa_outputs.weight"}) {
+    EXPECT_FALSE(IsHarmless(names, name)) << name;
+  }
+}
+
 TEST(IsHarmlessTest, MasksRotaryTablesAndATiedHeadAreHarmless) {
   const NameTable names = {"model.", {}};
   for (const std::string name :
