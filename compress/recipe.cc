@@ -34,7 +34,8 @@ quantize:
 constexpr absl::string_view kInt4Recipe =
     R"(# Embedding and head int8, one scale per row; every other matrix int4.
 quantize:
-  - tensors: [model.embed_tokens.weight, lm_head.weight]
+  - tensors: [model.embed_tokens.weight, encoder.embed_tokens.weight,
+              lm_head.weight]
     codec: int8
   - tensors: "*"
     codec: int4-progressive

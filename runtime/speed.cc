@@ -47,16 +47,30 @@ class Runner {
       : executor_(*executor),
         logits_(executor->sequences(), executor->spec().vocab) {}
 
-  // Appends `ids` to every sequence and computes the last logits of each.
+  // Appends `ids` to every sequence and computes the last logits of each; of an
+  // encoder reads them and computes what its head gives for each.
   absl::Status Append(absl::Span<const int32_t> ids) {
     batch_.clear();
     for (int64_t i = 0; i < executor_.sequences(); ++i) {
       batch_.push_back({i, ids, nullptr});
     }
+    if (!executor_.spec().causal) return ReadTexts();
     OUNCE_RETURN_IF_ERROR(
         executor_.Forward(batch_, HiddenRows::kLastOfEach, &hidden_));
     executor_.Logits(hidden_.view(), logits_.view());
     return absl::OkStatus();
+  }
+
+  // Encodes `ids` for every sequence: their states, one text after the other.
+  absl::StatusOr<MatrixView<const float>> Encode(
+      absl::Span<const int32_t> ids) {
+    batch_.clear();
+    for (int64_t i = 0; i < executor_.sequences(); ++i) {
+      batch_.push_back({i, ids, nullptr});
+    }
+    OUNCE_RETURN_IF_ERROR(
+        executor_.Forward(batch_, HiddenRows::kAll, &hidden_));
+    return MatrixView<const float>(hidden_.view());
   }
 
   absl::StatusOr<SpeedRun> Repeat(
@@ -88,6 +102,25 @@ class Runner {
   }
 
  private:
+  // An encoder's texts, with its head.
+  absl::Status ReadTexts() {
+    OUNCE_ASSIGN_OR_RETURN(const MatrixView<const float> states,
+                           Encode(batch_.front().ids));
+    const int64_t size = states.rows / executor_.sequences();
+    const ModelSpec& spec = executor_.spec();
+    for (int64_t i = 0; i < executor_.sequences(); ++i) {
+      const TextStates text = {states.Rows(i * size, (i + 1) * size)};
+      if (spec.has_labels()) {
+        executor_.heads().LabelLogits(text);
+      } else if (spec.head == HeadKind::kLanguageModel) {
+        executor_.Logits(text.hidden.Rows(0, 1), logits_.view().Rows(i, i + 1));
+      } else if (spec.transform.present) {
+        executor_.heads().Pooled(text);
+      }
+    }
+    return absl::OkStatus();
+  }
+
   Executor& executor_;
   std::vector<SequenceTokens> batch_;
   Matrix hidden_;
@@ -102,9 +135,11 @@ std::array<OpWork, kNumOps> CountWork(const ModelWeights& weights) {
   for (int64_t index = 0; index < weights.spec.layers; ++index) {
     const LayerWeights& layer =
         weights.layers[static_cast<size_t>(weights.spec.stored_layer(index))];
-    AddMatrices({&layer.query.weight, &layer.key.weight, &layer.value.weight},
+    AddMatrices({&layer.query.weight, &layer.key.weight, &layer.value.weight,
+                 &layer.cross_query.weight},
                 at(Op::kQkv));
-    AddMatrices({&layer.output.weight}, at(Op::kOutput));
+    AddMatrices({&layer.output.weight, &layer.cross_output.weight},
+                at(Op::kOutput));
     if (layer.experts == nullptr) {
       AddFeedForward(layer.ffn, at(Op::kGateUp), at(Op::kDown));
       continue;
@@ -121,6 +156,15 @@ std::array<OpWork, kNumOps> CountWork(const ModelWeights& weights) {
   AddMatrices({&weights.head_transform.weight, &weights.project_out.weight,
                &weights.head.weight, &weights.classifier.weight},
               at(Op::kHead));
+  return work;
+}
+
+std::array<OpWork, kNumOps> CountSourceWork(const ModelWeights& weights) {
+  std::array<OpWork, kNumOps> work = CountWork(*weights.encoder);
+  for (const LayerWeights& layer : weights.layers) {
+    AddMatrices({&layer.cross_key.weight, &layer.cross_value.weight},
+                &work[static_cast<size_t>(Op::kQkv)]);
+  }
   return work;
 }
 
@@ -161,6 +205,22 @@ absl::StatusOr<SpeedRun> MeasurePrompt(Executor* executor, int64_t depth,
   return runner.Repeat(
       depth, tokens, repetitions,
       [&](absl::Span<const int32_t> ids) { return runner.Append(ids); });
+}
+
+absl::StatusOr<SpeedRun> MeasureEncoding(Executor* encoder, Executor* decoder,
+                                         int64_t tokens, int64_t repetitions) {
+  Runner runner(encoder);
+  return runner.Repeat(
+      0, tokens, repetitions,
+      [&](absl::Span<const int32_t> ids) -> absl::Status {
+        OUNCE_ASSIGN_OR_RETURN(const MatrixView<const float> states,
+                               runner.Encode(ids));
+        for (int64_t i = 0; i < encoder->sequences(); ++i) {
+          OUNCE_RETURN_IF_ERROR(decoder->SetSource(
+              states.Rows(i * tokens, (i + 1) * tokens), {}, i));
+        }
+        return absl::OkStatus();
+      });
 }
 
 absl::StatusOr<SpeedRun> MeasureGeneration(Executor* executor, int64_t depth,

@@ -27,15 +27,48 @@ using Clock = std::chrono::steady_clock;
 
 struct BenchArguments {
   std::string model;
-  int64_t prompt = 512;
-  int64_t generate = 128;
+  int64_t prompt = -1;    // -1: the default, which Resolve() puts in place.
+  int64_t generate = -1;  // The same.
   int64_t sequences = 1;
   int64_t depth = 0;
   int64_t repetitions = 5;
   std::string threads;  // "1,2"; empty: --threads.
-  std::string kv = "f16";
+  std::string kv;       // Empty: the default.
   bool ops = false;
 };
+
+constexpr int64_t kDefaultPrompt = 512;
+constexpr int64_t kDefaultGenerate = 128;
+
+// Puts what the line left open as the model needs it.  An error: what it says
+// means nothing to such a model, or leaves nothing to measure.
+absl::StatusOr<BenchArguments> Resolve(BenchArguments arguments,
+                                       const ModelSpec& spec) {
+  if (!spec.causal && (arguments.generate > 0 || arguments.depth > 0 ||
+                       !arguments.kv.empty())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("-n, -d and --kv do not apply to ", arguments.model,
+                     ", an encoder, which generates nothing; leave them out"));
+  }
+  const bool reads_texts = !spec.causal || spec.has_encoder();
+  if (arguments.prompt < 0) {
+    arguments.prompt = reads_texts ? std::min(kDefaultPrompt, spec.max_context)
+                                   : kDefaultPrompt;
+  }
+  if (!spec.causal) {
+    arguments.generate = 0;
+  } else if (arguments.generate < 0) {
+    arguments.generate = kDefaultGenerate;
+  }
+  if (arguments.prompt > 0) return arguments;
+  if (spec.has_encoder()) {
+    return absl::InvalidArgumentError(
+        "-p 0 leaves no source to generate from; give at least 1");
+  }
+  if (arguments.generate > 0) return arguments;
+  return absl::InvalidArgumentError(
+      "-p 0 and -n 0 leave nothing to measure; give one of them");
+}
 
 absl::StatusOr<std::vector<int64_t>> ThreadCounts(
     const BenchArguments& arguments, const CommonOptions& common) {
@@ -55,22 +88,31 @@ absl::StatusOr<std::vector<int64_t>> ThreadCounts(
   return counts;
 }
 
-MachineLimits MeasureLimits(const ModelWeights& weights, const ModelWork& work,
-                            KernelContext& context) {
+MachineLimits MeasureLimits(const ModelWeights& weights,
+                            const BenchResult& result, KernelContext& context) {
   MachineLimits limits;
   std::vector<absl::Span<const uint8_t>> parts;
   const auto add = [&](const PackedMatrix& matrix) {
     parts.push_back(
         absl::MakeConstSpan(matrix.data, static_cast<size_t>(matrix.bytes)));
   };
-  for (const LayerWeights& layer : weights.layers) {
-    for (const PackedMatrix* matrix : MatricesOf(layer)) add(*matrix);
+  const ModelWeights* const encoder = weights.encoder.get();
+  for (const ModelWeights* half : {encoder, &weights}) {
+    if (half == nullptr) continue;
+    for (const LayerWeights& layer : half->layers) {
+      for (const PackedMatrix* matrix : MatricesOf(layer)) add(*matrix);
+    }
   }
-  add(weights.head.weight);
+  if (weights.head.weight.bytes > 0) add(weights.head.weight);
   limits.read_bytes_per_s = MeasureReadBandwidth(context, parts);
-  for (const OpWork& op : work) {
-    if (op.products == 0 || limits.peak_ops_per_s.count(op.codec) > 0) continue;
-    limits.peak_ops_per_s[op.codec] = MeasurePeakOps(context, op.codec);
+  for (const ModelWork& work :
+       {result.work, result.source_work.value_or(ModelWork())}) {
+    for (const OpWork& op : work) {
+      if (op.products == 0 || limits.peak_ops_per_s.count(op.codec) > 0) {
+        continue;
+      }
+      limits.peak_ops_per_s[op.codec] = MeasurePeakOps(context, op.codec);
+    }
   }
   return limits;
 }
@@ -96,38 +138,74 @@ void CountTest(const BenchArguments& arguments, const ModelSpec& spec,
   if (test->generation) {
     const int64_t middle = arguments.depth + arguments.generate / 2;
     test->bytes += tokens * static_cast<double>(KvBytesRead(spec, kv, middle));
+    if (test->source_tokens > 0) {
+      test->bytes += tokens * static_cast<double>(KvBytesRead(
+                                  spec, kv, test->source_tokens - 1));
+    }
   }
   test->read_seconds = test->bytes / limits.read_bytes_per_s;
 }
 
+absl::Status MeasureTests(const BenchArguments& arguments,
+                          const ModelWeights& weights, KernelContext* context,
+                          KvType kv, std::vector<BenchTest>* tests) {
+  const bool has_source = weights.spec.has_encoder();
+  const int64_t longest = has_source
+                              ? arguments.generate
+                              : std::max(arguments.prompt, arguments.generate);
+  Executor executor(weights, context,
+                    std::max<int64_t>(1, arguments.depth + longest),
+                    {arguments.sequences, kv});
+  if (arguments.prompt > 0) {
+    BenchTest test;
+    test.tokens = arguments.prompt;
+    if (has_source) {
+      Executor encoder(*weights.encoder, context, arguments.prompt,
+                       {arguments.sequences});
+      OUNCE_ASSIGN_OR_RETURN(test.run,
+                             MeasureEncoding(&encoder, &executor, test.tokens,
+                                             arguments.repetitions));
+    } else {
+      OUNCE_ASSIGN_OR_RETURN(
+          test.run, MeasurePrompt(&executor, arguments.depth, test.tokens,
+                                  arguments.repetitions));
+    }
+    tests->push_back(std::move(test));
+  }
+  if (arguments.generate > 0) {
+    BenchTest test;
+    test.generation = true;
+    test.tokens = arguments.generate;
+    test.source_tokens = has_source ? arguments.prompt : 0;
+    OUNCE_ASSIGN_OR_RETURN(
+        test.run, MeasureGeneration(&executor, arguments.depth, test.tokens,
+                                    arguments.repetitions));
+    tests->push_back(std::move(test));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ThreadResult> MeasureThreads(const BenchArguments& arguments,
                                             const CommonOptions& common,
-                                            KvType kv, const ModelWork& work,
+                                            KvType kv,
+                                            const BenchResult& result,
                                             const ModelWeights& weights) {
   OUNCE_ASSIGN_OR_RETURN(const Engine engine, CreateEngine(common));
-  ThreadResult result;
-  result.limits = MeasureLimits(weights, work, *engine.context);
-  result.limits.threads = common.threads;
-  const int64_t longest = std::max(arguments.prompt, arguments.generate);
-  Executor executor(weights, engine.context.get(), arguments.depth + longest,
-                    {arguments.sequences, kv});
-  for (const bool generation : {false, true}) {
-    BenchTest test;
-    test.generation = generation;
-    test.tokens = generation ? arguments.generate : arguments.prompt;
-    if (test.tokens == 0) continue;
-    const auto measure = generation ? MeasureGeneration : MeasurePrompt;
-    OUNCE_ASSIGN_OR_RETURN(test.run,
-                           measure(&executor, arguments.depth, test.tokens,
-                                   arguments.repetitions));
-    CountTest(arguments, weights.spec, work, result.limits, kv, &test);
-    result.tests.push_back(std::move(test));
+  ThreadResult row;
+  row.limits = MeasureLimits(weights, result, *engine.context);
+  row.limits.threads = common.threads;
+  OUNCE_RETURN_IF_ERROR(
+      MeasureTests(arguments, weights, engine.context.get(), kv, &row.tests));
+  for (BenchTest& test : row.tests) {
+    CountTest(arguments, weights.spec, result.WorkOf(test), row.limits, kv,
+              &test);
   }
-  return result;
+  return row;
 }
 
 // From the command's start: the file mapped and checked, the tokenizer built,
-// and a prompt of one token run to its logits.
+// and a prompt of one token, for a source of one token if there is an encoder,
+// run to its logits.
 absl::StatusOr<double> FirstTokenMs(const LoadedModel& model,
                                     KernelContext& context, KvType kv,
                                     Clock::time_point start) {
@@ -135,51 +213,71 @@ absl::StatusOr<double> FirstTokenMs(const LoadedModel& model,
     OUNCE_RETURN_IF_ERROR(CreateTokenizer(model.file).status());
   }
   Executor executor(model.weights, &context, 1, {1, kv});
+  if (model.weights.spec.has_encoder()) {
+    Executor encoder(*model.weights.encoder, &context, 1);
+    OUNCE_RETURN_IF_ERROR(MeasureEncoding(&encoder, &executor, 1, 0).status());
+  }
   OUNCE_RETURN_IF_ERROR(MeasurePrompt(&executor, 0, 1, 0).status());
   return 1e3 * std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-absl::StatusOr<ExitCode> Run(const BenchArguments& arguments,
-                             const CommonOptions& common) {
-  const Clock::time_point start = Clock::now();
-  const std::optional<KvType> kv = ParseKvType(arguments.kv);
-  if (!kv.has_value()) {
-    return UsageError(absl::InvalidArgumentError(
-        absl::StrCat("--kv ", arguments.kv, "; expected f32, f16 or int8")));
-  }
-  absl::StatusOr<std::vector<int64_t>> counts = ThreadCounts(arguments, common);
-  if (!counts.ok()) return UsageError(counts.status());
-  if (arguments.prompt == 0 && arguments.generate == 0) {
-    return UsageError(absl::InvalidArgumentError(
-        "-p 0 and -n 0 leave nothing to measure; give one of them"));
-  }
-  OUNCE_ASSIGN_OR_RETURN(const Engine engine, CreateEngine(common));
-  OUNCE_ASSIGN_OR_RETURN(
-      const LoadedModel model,
-      LoadModel(arguments.model, false, common, engine.pool.get()));
-  const int64_t positions =
-      arguments.depth + std::max(arguments.prompt, arguments.generate);
-  const std::optional<int64_t> kv_bytes =
-      KvCache::Bytes(model.weights.spec, *kv, positions);
+// What is known before anything is measured.
+BenchResult Describe(const BenchArguments& arguments, const LoadedModel& model,
+                     const KernelContext& context, KvType kv) {
+  const ModelSpec& spec = model.weights.spec;
   BenchResult result;
   result.model = model.file.path;
-  result.architecture = model.file.spec.architecture;
+  result.architecture = spec.architecture;
   result.cpu = CpuName();
-  result.isa = std::string(IsaName(engine.context->table().isa));
-  result.kv = arguments.kv;
+  result.isa = std::string(IsaName(context.table().isa));
   result.sequences = arguments.sequences;
   result.depth = arguments.depth;
   result.repetitions = arguments.repetitions;
   result.work = CountWork(model.weights);
-  result.kv_bytes = kv_bytes.value_or(0) * arguments.sequences;
-  OUNCE_ASSIGN_OR_RETURN(result.first_token_ms,
-                         FirstTokenMs(model, *engine.context, *kv, start));
+  if (spec.has_encoder()) result.source_work = CountSourceWork(model.weights);
+  if (!spec.causal) return result;
+  result.kv = std::string(KvTypeName(kv));
+  const int64_t positions =
+      spec.has_encoder()
+          ? arguments.depth + arguments.generate + arguments.prompt
+          : arguments.depth + std::max(arguments.prompt, arguments.generate);
+  result.kv_bytes =
+      KvCache::Bytes(spec, kv, positions).value_or(0) * arguments.sequences;
+  return result;
+}
+
+absl::StatusOr<ExitCode> Run(const BenchArguments& given,
+                             const CommonOptions& common) {
+  const Clock::time_point start = Clock::now();
+  std::optional<KvType> kv = KvType::kF16;
+  if (!given.kv.empty()) kv = ParseKvType(given.kv);
+  if (!kv.has_value()) {
+    return UsageError(absl::InvalidArgumentError(
+        absl::StrCat("--kv ", given.kv, "; expected f32, f16 or int8")));
+  }
+  absl::StatusOr<std::vector<int64_t>> counts = ThreadCounts(given, common);
+  if (!counts.ok()) return UsageError(counts.status());
+  OUNCE_ASSIGN_OR_RETURN(const Engine engine, CreateEngine(common));
+  OUNCE_ASSIGN_OR_RETURN(
+      const LoadedModel model,
+      LoadModel(given.model, false, common, engine.pool.get()));
+  const ModelSpec& spec = model.weights.spec;
+  absl::StatusOr<BenchArguments> resolved = Resolve(given, spec);
+  if (!resolved.ok()) return UsageError(resolved.status());
+  const BenchArguments& arguments = *resolved;
+  // An encoder keeps its keys as `run` does.
+  if (!spec.causal) kv = ExecutorOptions().kv;
+  BenchResult result = Describe(arguments, model, *engine.context, *kv);
+  if (spec.causal) {
+    OUNCE_ASSIGN_OR_RETURN(result.first_token_ms,
+                           FirstTokenMs(model, *engine.context, *kv, start));
+  }
   for (const int64_t count : *counts) {
     CommonOptions options = common;
     options.threads = count;
     OUNCE_ASSIGN_OR_RETURN(
         ThreadResult row,
-        MeasureThreads(arguments, options, *kv, result.work, model.weights));
+        MeasureThreads(arguments, options, *kv, result, model.weights));
     result.threads.push_back(std::move(row));
   }
   result.peak_rss_bytes = PeakResidentBytes();
@@ -194,8 +292,10 @@ absl::StatusOr<ExitCode> Run(const BenchArguments& arguments,
 void Declare(CommandLine& line, BenchArguments* arguments) {
   line.Positional("MODEL", "Hugging Face folder, .gguf or .oz file",
                   &arguments->model);
-  line.Option("-p,--prompt", "Tokens of the prompt; default 512, 0: none", 0,
-              kMaxCount, &arguments->prompt);
+  line.Option("-p,--prompt",
+              "Tokens of the prompt, of each text or of the source; "
+              "default 512, 0: none",
+              0, kMaxCount, &arguments->prompt);
   line.Option("-n,--tokens", "Tokens to generate; default 128, 0: none", 0,
               kMaxCount, &arguments->generate);
   line.Option("-b,--sequences", "Sequences that run side by side; default 1", 1,

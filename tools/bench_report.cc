@@ -24,10 +24,17 @@ const ThreadResult& MostThreads(const BenchResult& result) {
                            });
 }
 
-// "pp512 @ 4096 x 4": 512 tokens of prompt after 4096, in four sequences.
+// "pp512 @ 4096 x 4": 512 tokens of prompt after 4096, in four sequences;
+// "tg128 from 512": 128 generated for a source of 512.
 std::string TestName(const BenchResult& result, const BenchTest& test) {
   std::string name = absl::StrCat(test.generation ? "tg" : "pp", test.tokens);
-  if (result.depth > 0) absl::StrAppend(&name, " @ ", result.depth);
+  // A source has nothing before it.
+  if (result.depth > 0 && (test.generation || !result.source_work)) {
+    absl::StrAppend(&name, " @ ", result.depth);
+  }
+  if (test.source_tokens > 0) {
+    absl::StrAppend(&name, " from ", test.source_tokens);
+  }
   if (result.sequences > 1) absl::StrAppend(&name, " x ", result.sequences);
   return name;
 }
@@ -86,6 +93,7 @@ Json TestJson(const BenchResult& result, const MachineLimits& limits,
   json.Set("tokens", test.tokens);
   json.Set("batch", result.sequences);
   json.Set("depth", result.depth);
+  if (test.source_tokens > 0) json.Set("source_tokens", test.source_tokens);
   json.Set("threads", limits.threads);
   json.Set("tokens_per_s", Json::Of({{"median", test.run.median()},
                                      {"low", test.run.slowest()},
@@ -146,7 +154,7 @@ std::string OpsTable(const BenchResult& result, const MachineLimits& limits,
   const std::vector<double> seconds = OpSeconds(test);
   const auto tokens = static_cast<double>(test.run.tokens);
   for (size_t i = 0; i < kNumOps; ++i) {
-    const OpWork& work = result.work[i];
+    const OpWork& work = result.WorkOf(test)[i];
     const bool head = static_cast<Op>(i) == Op::kHead;
     const bool counted = work.products > 0 && (test.generation || !head);
     const double per_token = seconds[i] / tokens;
@@ -195,10 +203,12 @@ Json BenchJson(const BenchResult& result, bool ops) {
                              {"threads", limits.threads},
                              {"read_gb_s", 1e-9 * limits.read_bytes_per_s},
                              {"peak_gops", PeakGigaOps(result.work, limits)}})},
-       {"kv", result.kv},
+       {"kv", result.kv.empty() ? Json() : Json(result.kv)},
        {"repetitions", result.repetitions},
        {"results", std::move(results)},
-       {"first_token_ms", result.first_token_ms},
+       {"first_token_ms", result.first_token_ms.has_value()
+                              ? Json(*result.first_token_ms)
+                              : Json()},
        {"kv_bytes", result.kv_bytes},
        {"peak_rss_bytes", result.peak_rss_bytes}});
 }
@@ -206,10 +216,10 @@ Json BenchJson(const BenchResult& result, bool ops) {
 std::string BenchText(const BenchResult& result, bool ops) {
   int64_t bytes = 0;
   for (const OpWork& op : result.work) bytes += op.bytes;
-  std::string text =
-      absl::StrFormat("%s: %s, %s of weights read per token; %s, %s, kv %s\n",
-                      result.model, result.architecture, FormatBytes(bytes),
-                      result.cpu, result.isa, result.kv);
+  std::string text = absl::StrFormat(
+      "%s: %s, %s of weights read per token; %s, %s%s\n", result.model,
+      result.architecture, FormatBytes(bytes), result.cpu, result.isa,
+      result.kv.empty() ? "" : absl::StrCat(", kv ", result.kv));
   absl::StrAppend(&text, ResultTable(result));
   for (const ThreadResult& row : result.threads) {
     absl::StrAppend(&text, LimitsText(row.limits));
@@ -217,13 +227,16 @@ std::string BenchText(const BenchResult& result, bool ops) {
       if (ops) absl::StrAppend(&text, OpsTable(result, row.limits, test));
     }
   }
-  absl::StrAppendFormat(
-      &text,
-      "first token %.0f ms after the start; peak memory %s, of which keys and "
-      "values up to %s\n",
-      result.first_token_ms, FormatBytes(result.peak_rss_bytes),
-      FormatBytes(result.kv_bytes));
-  return text;
+  if (result.first_token_ms.has_value()) {
+    absl::StrAppendFormat(&text, "first token %.0f ms after the start; ",
+                          *result.first_token_ms);
+  }
+  absl::StrAppend(&text, "peak memory ", FormatBytes(result.peak_rss_bytes));
+  if (!result.kv.empty()) {
+    absl::StrAppend(&text, ", of which keys and values up to ",
+                    FormatBytes(result.kv_bytes));
+  }
+  return absl::StrCat(text, "\n");
 }
 
 }  // namespace ounce

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,8 @@ struct MachineLimits {
 // One prompt or generation with one number of threads.
 struct BenchTest {
   bool generation = false;
-  int64_t tokens = 0;  // Per sequence.
+  int64_t tokens = 0;         // Per sequence.
+  int64_t source_tokens = 0;  // That generation sees of an encoder.
   SpeedRun run;
   // Of one repetition: multiply-adds, bytes of weights, keys and values read,
   // and the seconds that either would take at its limit alone.
@@ -57,15 +59,22 @@ struct BenchResult {
   std::string architecture;
   std::string cpu;
   std::string isa;
-  std::string kv;
+  std::string kv;  // Empty: the model keeps none.
   int64_t sequences = 1;
   int64_t depth = 0;
   int64_t repetitions = 0;
   ModelWork work;
-  double first_token_ms = 0.0;
+  // Of an encoder-decoder: what a token of the source asks; its prompts are
+  // sources.
+  std::optional<ModelWork> source_work;
+  std::optional<double> first_token_ms;  // Of models that generate.
   int64_t kv_bytes = 0;
   int64_t peak_rss_bytes = 0;
   std::vector<ThreadResult> threads;
+
+  const ModelWork& WorkOf(const BenchTest& test) const {
+    return source_work.has_value() && !test.generation ? *source_work : work;
+  }
 };
 
 // The model of the CPU as the system calls it, "unknown" where it does not say.

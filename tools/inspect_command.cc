@@ -1,4 +1,5 @@
 // `ounce inspect`: what is in a model file.
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -64,7 +65,12 @@ constexpr absl::string_view kPlacements[] = {"input", "output",
                                              "input_and_output", "sum"};
 constexpr absl::string_view kOrders[] = {"serial", "parallel",
                                          "parallel_shared_norm"};
-constexpr absl::string_view kPositions[] = {"rotary", "learned", "alibi"};
+constexpr absl::string_view kPositions[] = {"rotary", "learned", "alibi",
+                                            "sinusoidal", "relative"};
+constexpr absl::string_view kHeads[] = {"language_model", "none",
+                                        "sequence_labels", "token_labels"};
+constexpr absl::string_view kPoolings[] = {"first", "mean"};
+constexpr size_t kMaxLabelsShown = 12;
 constexpr absl::string_view kScalings[] = {"none",    "linear", "llama3",
                                            "dynamic", "yarn",   "longrope"};
 
@@ -87,6 +93,13 @@ std::string Choices(const ModelSpec& spec) {
       spec.rotary.scaling != RotaryScaling::kNone) {
     absl::StrAppend(&text, " (", NameOf(kScalings, spec.rotary.scaling), ")");
   }
+  if (spec.position == PositionKind::kRelative) {
+    absl::StrAppend(&text, " (", spec.relative_buckets, " buckets up to ",
+                    spec.relative_max_distance, ")");
+  }
+  if (spec.token_types > 0) {
+    absl::StrAppend(&text, ", ", spec.token_types, " token types");
+  }
   absl::StrAppend(&text, ", ", NameOf(kActivations, spec.activation),
                   spec.gated_ffn ? " gated" : "");
   if (spec.experts.experts > 0) {
@@ -94,6 +107,47 @@ std::string Choices(const ModelSpec& spec) {
                     spec.experts.per_token, " a token");
   }
   return text;
+}
+
+// "decoder", "encoder" or "encoder-decoder".
+absl::string_view Stack(const ModelSpec& spec) {
+  if (spec.has_encoder()) return "encoder-decoder";
+  return spec.causal ? "decoder" : "encoder";
+}
+
+// What the model gives: "logits over 3 labels of a text: a, b, c".
+std::string HeadText(const ModelSpec& spec) {
+  switch (spec.head) {
+    case HeadKind::kLanguageModel:
+      return spec.causal ? "the next token" : "the token at each position";
+    case HeadKind::kNone:
+      return absl::StrCat(
+          "hidden states", spec.transform.present ? " and a pooled one" : "",
+          "; of a text ",
+          spec.pooling == Pooling::kMean ? "their mean" : "the first",
+          spec.unit_embedding ? ", at length 1" : "");
+    case HeadKind::kSequenceLabels:
+    case HeadKind::kTokenLabels:
+      break;
+  }
+  const auto shown =
+      absl::MakeConstSpan(spec.labels)
+          .subspan(0, std::min(spec.labels.size(), kMaxLabelsShown));
+  return absl::StrCat(
+      spec.labels.size(), spec.labels.size() == 1 ? " label" : " labels",
+      spec.head == HeadKind::kTokenLabels ? " of each token" : " of a text",
+      spec.multi_label ? ", any number of them" : "", ": ",
+      absl::StrJoin(shown, ", "),
+      shown.size() < spec.labels.size() ? ", ..." : "");
+}
+
+Json EncoderJson(const EncoderSpec& encoder) {
+  if (encoder.layers == 0) return Json();
+  return Json::Of({{"layers", encoder.layers},
+                   {"heads", encoder.heads},
+                   {"head_dim", encoder.head_dim},
+                   {"ffn", encoder.ffn},
+                   {"vocab", encoder.vocab}});
 }
 
 Json SpecJson(const ModelSpec& spec) {
@@ -115,7 +169,18 @@ Json SpecJson(const ModelSpec& spec) {
        {"position", NameOf(kPositions, spec.position)},
        {"rotary_base", spec.rotary.base},
        {"rotary_scaling", NameOf(kScalings, spec.rotary.scaling)},
+       {"relative_buckets", spec.relative_buckets},
+       {"relative_max_distance", spec.relative_max_distance},
+       {"token_types", spec.token_types},
        {"experts", ExpertsJson(spec.experts)},
+       {"stack", Stack(spec)},
+       {"encoder", EncoderJson(spec.encoder)},
+       {"stored_layers", spec.stored_layers()},
+       {"head", NameOf(kHeads, spec.head)},
+       {"pooling", NameOf(kPoolings, spec.pooling)},
+       {"unit_embedding", spec.unit_embedding},
+       {"labels", Json::Array(spec.labels.begin(), spec.labels.end())},
+       {"multi_label", spec.multi_label},
        {"stop_ids", Json::Array(spec.stop_ids.begin(), spec.stop_ids.end())}});
 }
 
@@ -185,19 +250,38 @@ void PrintSummary(const ModelFile& file) {
            : absl::StrCat(file.format, ", version ", file.artifact->version())},
       {"architecture",
        absl::StrFormat(
-           "%s: %d layers, width %d, %d heads (%d kv) of %d, ffn "
+           "%s, %s: %d layers%s, width %d, %d heads (%d kv) of %d, ffn "
            "%d, vocabulary %d, context %d%s",
-           spec.architecture, spec.layers, spec.width, spec.heads,
-           spec.kv_heads, spec.head_dim, spec.ffn, spec.vocab, spec.max_context,
+           spec.architecture, Stack(spec), spec.layers,
+           spec.stored_layers() < spec.layers
+               ? absl::StrCat(" (", spec.stored_layers(), " stored)")
+               : "",
+           spec.width, spec.heads, spec.kv_heads, spec.head_dim, spec.ffn,
+           spec.vocab, spec.max_context,
            spec.window > 0 ? absl::StrCat(", window ", spec.window) : "")},
       {"choices", Choices(spec)},
-      {"parameters", absl::StrCat(Parameters(file.bound),
-                                  spec.tied_head ? ", head tied" : "")},
+      {"gives", HeadText(spec)},
+      {"parameters",
+       absl::StrCat(Parameters(file.bound),
+                    spec.tied_head && spec.head == HeadKind::kLanguageModel
+                        ? ", head tied"
+                        : "")},
       {"weights", absl::StrFormat("%s, %.3f bits per weight",
                                   FormatBytes(WeightBytes(file.bound)),
                                   BitsPerWeight(file.bound))},
       {"tokenizer", DescribeTokenizer(file.tokenizer)},
       {"stop ids", absl::StrJoin(spec.stop_ids, ", ")}};
+  if (spec.has_encoder()) {
+    const EncoderSpec& encoder = spec.encoder;
+    rows.insert(
+        rows.begin() + 3,
+        {"encoder",
+         absl::StrFormat("%d layers, %d heads of %d, ffn %d%s", encoder.layers,
+                         encoder.heads, encoder.head_dim, encoder.ffn,
+                         encoder.vocab > 0
+                             ? absl::StrCat(", vocabulary ", encoder.vocab)
+                             : "")});
+  }
   if (file.artifact != nullptr) {
     const Provenance& provenance = file.artifact->provenance();
     rows.push_back({"id", file.artifact->id().Hex()});

@@ -4,7 +4,6 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "core/annotate.h"
 #include "core/atomic_file.h"
 #include "core/hash.h"
@@ -15,36 +14,46 @@
 #include "tools/command_line.h"
 #include "tools/loaded_model.h"
 #include "tools/terminal.h"
+#include "tools/verify_report_text.h"
+#include "verify/classification.h"
+#include "verify/embedding_distance.h"
+#include "verify/loss_kind.h"
+#include "verify/masked_language_model.h"
 #include "verify/report.h"
+#include "verify/sequence_to_sequence.h"
 #include "verify/tasks.h"
 #include "verify/tensor_error.h"
 #include "verify/text_comparison.h"
+#include "verify/text_lines.h"
 
 namespace ounce {
 namespace {
 
 constexpr int64_t kMaxTextBytes = int64_t{1} << 30;
 constexpr int64_t kDefaultContext = 256;
-constexpr int64_t kWorstTensorsShown = 5;
 
 struct VerifyArguments {
   std::string model;
   std::string against;
   std::string text;
   std::string tasks;
-  int64_t context = 0;  // 0: the default.
-  int64_t score_from = 1;
+  int64_t context = 0;     // 0: the default.
+  int64_t score_from = 0;  // 0: the default.
   std::string windows = "all";
-  std::string kv = "f32";
+  std::string kv;  // Empty: the default.
+  bool labels = false;
   std::optional<double> max_kl;
   std::optional<double> max_ppl_increase;
+  std::optional<double> max_flips;
+  std::optional<double> max_cosine_distance;
 };
 
-// Both models, ready, and the tokenizer they share.
+// Both models, ready, the tokenizer they share, and what they run on.
 struct Subjects {
   LoadedModel float_model;
   LoadedModel model;
   std::unique_ptr<Tokenizer> tokenizer;
+  KernelContext* context = nullptr;
 };
 
 absl::StatusOr<int64_t> ParseWindows(const std::string& windows) {
@@ -58,20 +67,59 @@ absl::StatusOr<int64_t> ParseWindows(const std::string& windows) {
 }
 
 absl::StatusOr<KvType> ParseKv(const std::string& name) {
+  if (name.empty()) return KvType::kF32;
   const std::optional<KvType> kv = ParseKvType(name);
   if (kv.has_value()) return *kv;
   return UsageError(absl::InvalidArgumentError(
       absl::StrCat("--kv ", name, "; expected f32, f16 or int8")));
 }
 
+// A usage error: an option that means nothing to models of `kind`.
+absl::Status CheckApplies(const VerifyArguments& arguments, LossKind kind) {
+  const bool decoder = kind == LossKind::kDecoder;
+  const bool generates = decoder || kind == LossKind::kSequenceToSequence;
+  const bool classifies =
+      kind == LossKind::kSequenceLabels || kind == LossKind::kTokenLabels;
+  const bool embeds = kind == LossKind::kEmbedding;
+  const struct {
+    absl::string_view name;
+    bool given;
+    bool applies;
+  } options[] = {
+      {"--tasks", !arguments.tasks.empty(), decoder},
+      {"--score-from", arguments.score_from > 0, decoder},
+      {"--kv", !arguments.kv.empty(), generates},
+      {"--labels", arguments.labels, kind == LossKind::kSequenceLabels},
+      {"--max-kl", arguments.max_kl.has_value(), !embeds},
+      {"--max-ppl-increase", arguments.max_ppl_increase.has_value(), generates},
+      {"--max-flips", arguments.max_flips.has_value(), classifies},
+      {"--max-cosine-distance", arguments.max_cosine_distance.has_value(),
+       embeds},
+  };
+  for (const auto& option : options) {
+    if (!option.given || option.applies) continue;
+    return UsageError(absl::InvalidArgumentError(absl::StrCat(
+        option.name, " does not apply to ", arguments.model,
+        ", a model of kind ", LossKindName(kind), "; leave it out")));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Subjects> LoadSubjects(const VerifyArguments& arguments,
                                       const CommonOptions& common,
-                                      ThreadPool* pool) {
+                                      const Engine& engine) {
+  ThreadPool* const pool = engine.pool.get();
   Subjects subjects;
+  subjects.context = engine.context.get();
   OUNCE_ASSIGN_OR_RETURN(subjects.model,
                          LoadModel(arguments.model, false, common, pool));
+  OUNCE_RETURN_IF_ERROR(
+      CheckApplies(arguments, LossKindOf(subjects.model.file.spec)));
   OUNCE_ASSIGN_OR_RETURN(subjects.float_model,
                          LoadModel(arguments.against, false, common, pool));
+  OUNCE_RETURN_IF_ERROR(Annotate(
+      CheckComparable({subjects.float_model.weights, subjects.model.weights}),
+      arguments.against));
   const ModelFile& file = subjects.model.file;
   if (file.artifact != nullptr) {
     ProgressBar bar("checking hashes", "bytes", common);
@@ -85,39 +133,109 @@ absl::StatusOr<Subjects> LoadSubjects(const VerifyArguments& arguments,
   return subjects;
 }
 
-absl::Status CompareText(const VerifyArguments& arguments,
-                         const Subjects& subjects, const CommonOptions& common,
-                         KernelContext* context, VerifyReport* report) {
-  OUNCE_ASSIGN_OR_RETURN(const std::string text,
-                         ReadSmallFile(arguments.text, kMaxTextBytes));
+// In windows of the whole of `text`.
+absl::Status CompareWindows(const VerifyArguments& arguments,
+                            const Subjects& subjects,
+                            const CommonOptions& common, absl::string_view text,
+                            VerifyReport* report) {
   OUNCE_ASSIGN_OR_RETURN(
       const std::vector<int32_t> ids,
-      Annotate(subjects.tokenizer->Encode(text, /*add_special_tokens=*/false),
-               arguments.text));
+      subjects.tokenizer->Encode(text, /*add_special_tokens=*/false));
   TextOptions options;
   options.context =
       arguments.context > 0
           ? arguments.context
           : std::min(kDefaultContext, subjects.model.file.spec.max_context);
-  options.score_from = arguments.score_from;
+  options.score_from = std::max<int64_t>(1, arguments.score_from);
   OUNCE_ASSIGN_OR_RETURN(options.max_windows, ParseWindows(arguments.windows));
   options.kv = report->kv;
   ProgressBar bar("comparing", "windows", common);
   options.progress = bar.callback();
-  report->text_sha256 = Sha256Hex(text);
   report->context = options.context;
   report->score_from = options.score_from;
   OUNCE_ASSIGN_OR_RETURN(
       report->text,
-      Annotate(CompareOnText(subjects.float_model.weights,
-                             subjects.model.weights, ids, options, context),
-               arguments.text));
+      CompareOnText(subjects.float_model.weights, subjects.model.weights, ids,
+                    options, subjects.context));
   return absl::OkStatus();
+}
+
+// By the kind of the models, each line of a text by itself.
+absl::Status MeasureLines(const LineSubjects& subjects,
+                          absl::Span<const TextLine> lines,
+                          const LineOptions& options, VerifyReport* report) {
+  switch (report->kind) {
+    case LossKind::kDecoder:
+      return absl::InternalError("a decoder's text has windows and no lines");
+    case LossKind::kSequenceToSequence: {
+      OUNCE_ASSIGN_OR_RETURN(
+          const SequenceToSequenceLoss loss,
+          CompareSequenceToSequence(subjects, lines, options));
+      report->text = loss.predictions;
+      report->lines_cut = loss.lines_cut;
+      report->lines_written = loss.written;
+      return absl::OkStatus();
+    }
+    case LossKind::kMaskedLanguageModel: {
+      OUNCE_ASSIGN_OR_RETURN(report->text,
+                             CompareMaskedPredictions(subjects, lines, options,
+                                                      &report->lines_cut));
+      return absl::OkStatus();
+    }
+    case LossKind::kSequenceLabels:
+    case LossKind::kTokenLabels: {
+      OUNCE_ASSIGN_OR_RETURN(report->classification,
+                             CompareClassification(subjects, lines, options));
+      report->lines_cut = report->classification.lines_cut;
+      return absl::OkStatus();
+    }
+    case LossKind::kEmbedding: {
+      OUNCE_ASSIGN_OR_RETURN(report->embedding,
+                             CompareEmbeddings(subjects, lines, options));
+      report->lines_cut = report->embedding.lines_cut;
+      return absl::OkStatus();
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CompareLines(const VerifyArguments& arguments,
+                          const Subjects& subjects, const CommonOptions& common,
+                          absl::string_view text, VerifyReport* report) {
+  OUNCE_ASSIGN_OR_RETURN(const std::vector<TextLine> all,
+                         ParseTextLines(text, arguments.labels));
+  absl::Span<const TextLine> lines = all;
+  OUNCE_ASSIGN_OR_RETURN(const int64_t most, ParseWindows(arguments.windows));
+  if (most > 0) lines = lines.subspan(0, static_cast<size_t>(most));
+  ProgressBar bar("comparing", "lines", common);
+  LineOptions options;
+  options.context = arguments.context > 0
+                        ? arguments.context
+                        : subjects.model.file.spec.max_context;
+  options.kv = report->kv;
+  options.progress = bar.callback();
+  report->context = options.context;
+  return MeasureLines({{subjects.float_model.weights, subjects.model.weights},
+                       *subjects.tokenizer,
+                       subjects.context},
+                      lines, options, report);
+}
+
+absl::Status CompareText(const VerifyArguments& arguments,
+                         const Subjects& subjects, const CommonOptions& common,
+                         VerifyReport* report) {
+  OUNCE_ASSIGN_OR_RETURN(const std::string text,
+                         ReadSmallFile(arguments.text, kMaxTextBytes));
+  report->text_sha256 = Sha256Hex(text);
+  const auto compare =
+      report->kind == LossKind::kDecoder ? CompareWindows : CompareLines;
+  return Annotate(compare(arguments, subjects, common, text, report),
+                  arguments.text);
 }
 
 absl::Status CompareTasks(const VerifyArguments& arguments,
                           const Subjects& subjects, const CommonOptions& common,
-                          KernelContext* context, VerifyReport* report) {
+                          VerifyReport* report) {
   if (arguments.tasks.empty()) return absl::OkStatus();
   OUNCE_ASSIGN_OR_RETURN(const std::string jsonl,
                          ReadSmallFile(arguments.tasks, kMaxTextBytes));
@@ -129,7 +247,7 @@ absl::Status CompareTasks(const VerifyArguments& arguments,
       TaskComparison comparison,
       Annotate(
           CompareOnTasks(subjects.float_model.weights, subjects.model.weights,
-                         *subjects.tokenizer, items, options, context),
+                         *subjects.tokenizer, items, options, subjects.context),
           arguments.tasks));
   report->tasks = std::move(comparison.results);
   report->winners_float = std::move(comparison.winners_float);
@@ -137,81 +255,22 @@ absl::Status CompareTasks(const VerifyArguments& arguments,
   return absl::OkStatus();
 }
 
-std::string FormatEstimate(const Estimate& estimate, int digits,
-                           double factor = 1.0) {
-  std::string text = FormatNumber(factor * estimate.value, digits);
-  if (!estimate.low.has_value()) {
-    return absl::StrCat(text, "  (no interval: fewer than ",
-                        kMinUnitsForInterval, ")");
+void AddGates(const VerifyArguments& arguments, VerifyReport* report) {
+  if (arguments.max_kl.has_value()) {
+    report->gates.push_back(MaxKlGate(*report->kl(), *arguments.max_kl));
   }
-  return absl::StrCat(text, "  [", FormatNumber(factor * *estimate.low, digits),
-                      ", ", FormatNumber(factor * *estimate.high, digits), "]");
-}
-
-void PrintText(const VerifyReport& report) {
-  const TextComparison& text = report.text;
-  std::cout << absl::StrFormat(
-      "%d windows of %d tokens, %d tokens scored; %s95 %% intervals\n",
-      text.windows, report.context, text.tokens_scored,
-      report.kv == KvType::kF32
-          ? ""
-          : absl::StrCat("kv ", KvTypeName(report.kv), "; "));
-  std::cout << FormatTable(
-      {{"mean KL(float || compressed), nats", FormatEstimate(text.kl, 4)},
-       {"  percentiles 50 / 90 / 99 / 99.9 / max",
-        absl::StrCat(FormatNumber(text.kl_p50, 3), " / ",
-                     FormatNumber(text.kl_p90, 3), " / ",
-                     FormatNumber(text.kl_p99, 3), " / ",
-                     FormatNumber(text.kl_p999, 3), " / ",
-                     FormatNumber(text.kl_max, 3))},
-       {"same most probable token, %", FormatEstimate(text.same_top1, 4, 100)},
-       {"perplexity, float", FormatEstimate(text.ppl_float, 6)},
-       {"perplexity, compressed", FormatEstimate(text.ppl, 6)},
-       {"perplexity ratio", FormatEstimate(text.ppl_ratio, 6)}},
-      {1});
-}
-
-void PrintTasks(const VerifyReport& report) {
-  if (report.tasks.empty()) return;
-  std::vector<std::vector<std::string>> rows = {{"task", "items", "float %",
-                                                 "compressed %", "flips",
-                                                 "difference, points"}};
-  for (const TaskResult& task : report.tasks) {
-    rows.push_back({task.name, absl::StrCat(task.items),
-                    absl::StrFormat("%.2f", 100 * task.accuracy_float),
-                    absl::StrFormat("%.2f", 100 * task.accuracy),
-                    absl::StrCat(task.flips),
-                    FormatEstimate(task.accuracy_difference, 3, 100)});
+  if (arguments.max_ppl_increase.has_value()) {
+    report->gates.push_back(MaxPplIncreaseGate(report->text.ppl_ratio,
+                                               *arguments.max_ppl_increase));
   }
-  std::cout << "\n" << FormatTable(rows, {5});
-}
-
-void PrintWorstTensors(const VerifyReport& report) {
-  std::vector<TensorError> tensors = report.tensors;
-  std::sort(tensors.begin(), tensors.end(),
-            [](const TensorError& a, const TensorError& b) {
-              return a.snr_db < b.snr_db;
-            });
-  std::vector<std::vector<std::string>> rows = {
-      {"tensors with the largest error", "codec", "bits", "SNR dB"}};
-  for (const TensorError& tensor : tensors) {
-    if (static_cast<int64_t>(rows.size()) > kWorstTensorsShown) break;
-    if (tensor.max_error == 0) continue;
-    rows.push_back({tensor.name, tensor.codec,
-                    absl::StrFormat("%.3f", tensor.bits),
-                    absl::StrFormat("%.2f", tensor.snr_db)});
+  if (arguments.max_flips.has_value()) {
+    report->gates.push_back(
+        MaxFlipsGate(report->classification.flips, *arguments.max_flips));
   }
-  if (rows.size() > 1) std::cout << "\n" << FormatTable(rows, {1});
-}
-
-void PrintGates(const VerifyReport& report) {
-  for (const Gate& gate : report.gates) {
-    std::cout << absl::StrFormat(
-        "\ngate %s: upper end %s, limit %s: %s", gate.name,
-        gate.value.has_value() ? FormatNumber(*gate.value, 4) : "unknown",
-        FormatNumber(gate.limit, 4), gate.passed ? "passed" : "MISSED");
+  if (arguments.max_cosine_distance.has_value()) {
+    report->gates.push_back(MaxCosineDistanceGate(
+        report->embedding.cosine_distance, *arguments.max_cosine_distance));
   }
-  if (!report.gates.empty()) std::cout << "\n";
 }
 
 absl::Status WriteProof(const VerifyArguments& arguments, const Json& json,
@@ -229,29 +288,22 @@ absl::StatusOr<ExitCode> Run(const VerifyArguments& arguments,
   OUNCE_ASSIGN_OR_RETURN(const KvType kv, ParseKv(arguments.kv));
   OUNCE_ASSIGN_OR_RETURN(const Engine engine, CreateEngine(common));
   OUNCE_ASSIGN_OR_RETURN(const Subjects subjects,
-                         LoadSubjects(arguments, common, engine.pool.get()));
+                         LoadSubjects(arguments, common, engine));
   VerifyReport report;
   report.kv = kv;
   report.checkpoint = arguments.against;
   const ModelFile& file = subjects.model.file;
+  report.kind = LossKindOf(file.spec);
   if (file.artifact != nullptr) report.artifact_id = file.artifact->id().Hex();
-  OUNCE_RETURN_IF_ERROR(
-      CompareText(arguments, subjects, common, engine.context.get(), &report));
-  OUNCE_RETURN_IF_ERROR(
-      CompareTasks(arguments, subjects, common, engine.context.get(), &report));
+  OUNCE_RETURN_IF_ERROR(CompareText(arguments, subjects, common, &report));
+  OUNCE_RETURN_IF_ERROR(CompareTasks(arguments, subjects, common, &report));
   const ModelFile& float_file = subjects.float_model.file;
   OUNCE_ASSIGN_OR_RETURN(
       report.tensors,
       MeasureTensorErrors({float_file.bound, *float_file.source},
                           {file.bound, *file.source}, engine.pool.get(),
                           nullptr));
-  if (arguments.max_kl.has_value()) {
-    report.gates.push_back(MaxKlGate(report.text, *arguments.max_kl));
-  }
-  if (arguments.max_ppl_increase.has_value()) {
-    report.gates.push_back(
-        MaxPplIncreaseGate(report.text, *arguments.max_ppl_increase));
-  }
+  AddGates(arguments, &report);
   const Json json = ReportJson(report);
   if (file.artifact != nullptr) {
     OUNCE_RETURN_IF_ERROR(WriteProof(arguments, json, common));
@@ -259,10 +311,7 @@ absl::StatusOr<ExitCode> Run(const VerifyArguments& arguments,
   if (common.json) {
     std::cout << json.Dump(1) << "\n";
   } else {
-    PrintText(report);
-    PrintTasks(report);
-    PrintWorstTensors(report);
-    PrintGates(report);
+    std::cout << VerifyText(report);
   }
   return report.passed() ? kExitDone : kExitGateMissed;
 }
@@ -273,30 +322,46 @@ void Declare(CommandLine& line, VerifyArguments* arguments) {
   line.Required("--against", "The float checkpoint it was made from",
                 &arguments->against);
   line.Required("--text",
-                "A text file that neither model was trained or calibrated on",
+                "A text file that neither model was trained or calibrated on; "
+                "for all but decoders an example on each line: a text, two "
+                "with a tab between, or a source, a tab and its target",
                 &arguments->text);
+  line.Flag("--labels",
+            "Classifiers of texts: each line ends with a tab and its true "
+            "label, by name or number, for the accuracy",
+            &arguments->labels);
   line.Option("--tasks",
-              "Multiple-choice items, one JSON object a line: prompt, choices, "
-              "answer, task",
+              "Decoders: multiple-choice items, one JSON object a line: "
+              "prompt, choices, answer, task",
               &arguments->tasks);
   line.Option("--context",
-              "Tokens of a window; default 256 or the model's limit", 2,
-              kMaxCount, &arguments->context);
+              "Tokens of a window, default 256 or the model's limit; tokens to "
+              "which a line is cut, default the model's limit",
+              2, kMaxCount, &arguments->context);
   line.Option("--score-from",
-              "First token of a window that is scored; default 1", 1, kMaxCount,
-              &arguments->score_from);
-  line.Option("--windows", "\"all\" (default) or the first N",
+              "Decoders: first token of a window that is scored; default 1", 1,
+              kMaxCount, &arguments->score_from);
+  line.Option("--windows", "\"all\" (default) or the first N, windows or lines",
               &arguments->windows);
-  line.Option("--kv",
-              "Type of the compressed model's keys and values: f32 (default), "
-              "f16 or int8; the float model's are f32",
-              &arguments->kv);
+  line.Option(
+      "--kv",
+      "Type of the compressed decoder's keys and values: f32 (default), "
+      "f16 or int8; the float model's are f32",
+      &arguments->kv);
   line.Option("--max-kl", "Gate: the upper end of the mean KL's interval, nats",
               &arguments->max_kl);
   line.Option("--max-ppl-increase",
               "Gate: the upper end of the perplexity ratio's interval less 1; "
               "0.01 is 1 %",
               &arguments->max_ppl_increase);
+  line.Option("--max-flips",
+              "Gate for classifiers: the upper end of the interval of the "
+              "share of changed labels; 0.01 is 1 %",
+              &arguments->max_flips);
+  line.Option("--max-cosine-distance",
+              "Gate for embedders: the upper end of the mean cosine distance's "
+              "interval",
+              &arguments->max_cosine_distance);
 }
 
 }  // namespace

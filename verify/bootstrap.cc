@@ -21,6 +21,13 @@ double Quantile(absl::Span<const double> sorted, double q) {
   return sorted[below] + weight * (sorted[above] - sorted[below]);
 }
 
+Percentiles PercentilesOf(std::vector<double>* values) {
+  if (values->empty()) return {};
+  std::sort(values->begin(), values->end());
+  return {Quantile(*values, 0.5), Quantile(*values, 0.9),
+          Quantile(*values, 0.99), Quantile(*values, 0.999), values->back()};
+}
+
 std::vector<Estimate> BootstrapMeans(
     absl::Span<const double> rows, int64_t columns,
     const std::function<std::vector<double>(absl::Span<const double> means)>&

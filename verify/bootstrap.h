@@ -31,6 +31,12 @@ struct Estimate {
 // linearly.
 double Quantile(absl::Span<const double> sorted, double q);
 
+struct Percentiles {
+  double p50 = 0, p90 = 0, p99 = 0, p999 = 0, max = 0;
+};
+// Of `values`, which are sorted for it; zeros if there are none.
+Percentiles PercentilesOf(std::vector<double>* values);
+
 // Turns column means into metrics: estimates[m] has the value metrics(means)[m]
 // over all rows and the interval of it over resampled rows.  `rows` holds one
 // row per window: all of `columns` numbers, one after the other. Deterministic.

@@ -105,9 +105,7 @@ absl::StatusOr<double> ChoiceScorer::Score(const TokenizedItem::Choice& choice,
     score += LogProbability(row, choice.ids[static_cast<size_t>(i)]);
   }
   if (!std::isfinite(score)) {
-    return absl::DataLossError(
-        "a model's logits are not finite; check its file with "
-        "`ounce inspect --check`");
+    return LogitsNotFinite();
   }
   return score;
 }

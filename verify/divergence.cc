@@ -16,6 +16,11 @@ double LogSumExp(absl::Span<const float> logits) {
   return top + std::log(sum);
 }
 
+// log(1 / (1 + exp(-x))).
+double LogLogistic(double x) {
+  return std::min(x, 0.0) - std::log1p(std::exp(-std::abs(x)));
+}
+
 }  // namespace
 
 Divergence CompareLogits(absl::Span<const float> float_logits,
@@ -38,8 +43,28 @@ Divergence CompareLogits(absl::Span<const float> float_logits,
   return result;
 }
 
+double CompareLabelSets(absl::Span<const float> float_logits,
+                        absl::Span<const float> logits) {
+  double kl = 0.0;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    const double a = float_logits[i];
+    const double b = logits[i];
+    const double yes = LogLogistic(a);
+    const double no = LogLogistic(-a);
+    kl += std::exp(yes) * (yes - LogLogistic(b)) +
+          std::exp(no) * (no - LogLogistic(-b));
+  }
+  return kl < 0.0 ? 0.0 : kl;
+}
+
 double LogProbability(absl::Span<const float> logits, int32_t target) {
   return double{logits[static_cast<size_t>(target)]} - LogSumExp(logits);
+}
+
+absl::Status LogitsNotFinite() {
+  return absl::DataLossError(
+      "a model's logits are not finite; check its file with "
+      "`ounce inspect --check`");
 }
 
 }  // namespace ounce

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "absl/status/status.h"
 #include "absl/types/span.h"
 
 namespace ounce {
@@ -22,8 +23,17 @@ struct Divergence {
 Divergence CompareLogits(absl::Span<const float> float_logits,
                          absl::Span<const float> logits, int32_t target);
 
+// Of labels of which a text has any number: the sum of KL(float || compressed)
+// of each label's own yes or no, whose probability is the logistic function of
+// its logit.  Nats; never below 0; not finite if a logit is not.
+double CompareLabelSets(absl::Span<const float> float_logits,
+                        absl::Span<const float> logits);
+
 // log p(target) under softmax of `logits`.
 double LogProbability(absl::Span<const float> logits, int32_t target);
+
+// kDataLoss: what a comparison that is not finite means.
+absl::Status LogitsNotFinite();
 
 }  // namespace ounce
 

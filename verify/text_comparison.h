@@ -1,6 +1,5 @@
 // Runs a float model and a compressed one side by side over a text and measures
-// how their predictions differ.  Nothing is kept but a few sums per window and
-// one number per position.
+// how their predictions differ.
 #ifndef OUNCE_VERIFY_TEXT_COMPARISON_H_
 #define OUNCE_VERIFY_TEXT_COMPARISON_H_
 
@@ -12,7 +11,7 @@
 #include "kernels/kernel_context.h"
 #include "kernels/kv_layer.h"
 #include "runtime/weights.h"
-#include "verify/bootstrap.h"
+#include "verify/prediction_loss.h"
 
 namespace ounce {
 
@@ -27,23 +26,11 @@ struct TextOptions {
   ProgressCallback progress;  // Counts windows.
 };
 
-struct TextComparison {
-  int64_t windows = 0;
-  int64_t tokens_scored = 0;
-  Estimate kl;         // Mean KL(float || compressed), nats.
-  Estimate same_top1;  // Share of positions with the same most probable token.
-  Estimate ppl_float;  // Perplexities.
-  Estimate ppl;
-  Estimate ppl_ratio;  // exp(mean difference of negative log-likelihood).
-  // Of the KL over positions.
-  double kl_p50 = 0, kl_p90 = 0, kl_p99 = 0, kl_p999 = 0, kl_max = 0;
-};
-
-// `ids` is the whole text.  Both models must have the same vocabulary.
-// kInvalidArgument: the vocabularies differ, the text is shorter than one
-// window, or an option is out of range.
-// kDataLoss: a model's logits are not finite.
-absl::StatusOr<TextComparison> CompareOnText(const ModelWeights& float_model,
+// `ids` is the whole text; the result's units are its windows.  Both models
+// must have the same vocabulary. kInvalidArgument: the vocabularies differ, the
+// text is shorter than one window, or an option is out of range. kDataLoss: a
+// model's logits are not finite.
+absl::StatusOr<PredictionLoss> CompareOnText(const ModelWeights& float_model,
                                              const ModelWeights& model,
                                              absl::Span<const int32_t> ids,
                                              const TextOptions& options,

@@ -101,5 +101,39 @@ TEST(BenchTextTest, ShowsDepthAndSequencesInTheTestsName) {
   EXPECT_THAT(BenchText(result, true), HasSubstr("tg2 @ 4096 x 4, 2 threads"));
 }
 
+TEST(BenchReportTest, AnEncoderHasNoFirstTokenAndKeepsNothing) {
+  BenchResult result = Example();
+  result.kv = "";
+  result.first_token_ms.reset();
+  for (ThreadResult& row : result.threads) row.tests.pop_back();
+  const std::string text = BenchText(result, false);
+  EXPECT_THAT(text, Not(HasSubstr("first token")));
+  EXPECT_THAT(text, Not(HasSubstr("kv")));
+  EXPECT_THAT(text, Not(HasSubstr("keys and values")));
+  EXPECT_THAT(text, HasSubstr("peak memory 5000 bytes"));
+  const Json json = BenchJson(result, false);
+  EXPECT_TRUE(json.Find("kv")->is_null());
+  EXPECT_TRUE(json.Find("first_token_ms")->is_null());
+  EXPECT_EQ(json.Find("results")->AsArray()->size(), 2u);
+}
+
+// The source is the prompt; what is read for it is other work.
+TEST(BenchReportTest, AnEncoderDecoderNamesTheSource) {
+  BenchResult result = Example();
+  result.depth = 7;
+  result.source_work = ModelWork();
+  (*result.source_work)[static_cast<size_t>(Op::kQkv)].products = 5;
+  for (ThreadResult& row : result.threads) row.tests[1].source_tokens = 4;
+  EXPECT_EQ(&result.WorkOf(result.threads[0].tests[0]), &*result.source_work);
+  EXPECT_EQ(&result.WorkOf(result.threads[0].tests[1]), &result.work);
+  const std::string text = BenchText(result, false);
+  EXPECT_THAT(text, HasSubstr("tg2 @ 7 from 4"));
+  EXPECT_THAT(text, Not(HasSubstr("pp4 @")));
+  const Json json = BenchJson(result, false);
+  const Json::Array& results = *json.Find("results")->AsArray();
+  EXPECT_EQ(results[0].Find("source_tokens"), nullptr);
+  EXPECT_EQ(*results[1].Find("source_tokens")->AsInt(), 4);
+}
+
 }  // namespace
 }  // namespace ounce

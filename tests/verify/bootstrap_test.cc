@@ -53,6 +53,20 @@ TEST(QuantileTest, EqualsNumpy) {
   }
 }
 
+TEST(PercentilesOfTest, AreQuantilesOfUnsortedValues) {
+  // 0 ... 1000 in steps of 1: the quantile q is 1000 q.
+  std::vector<double> values;
+  for (int i = 0; i <= 1000; ++i) values.push_back((i * 8) % 1001);
+  const Percentiles percentiles = PercentilesOf(&values);
+  EXPECT_DOUBLE_EQ(percentiles.p50, 500);
+  EXPECT_DOUBLE_EQ(percentiles.p90, 900);
+  EXPECT_DOUBLE_EQ(percentiles.p99, 990);
+  EXPECT_DOUBLE_EQ(percentiles.p999, 999);
+  EXPECT_DOUBLE_EQ(percentiles.max, 1000);
+  std::vector<double> none;
+  EXPECT_EQ(PercentilesOf(&none).max, 0.0);
+}
+
 TEST(BootstrapMeansTest, ValueIsTheMetricOfTheMeans) {
   // Means 2 and 20; the metrics are their product and a constant.
   const std::vector<Estimate> estimates =

@@ -118,5 +118,32 @@ TEST(LogProbabilityTest, IsTheLogarithmOfSoftmax) {
   EXPECT_NEAR(LogProbability({500, 500, 500, 500}, 2), -std::log(4.0), 1e-12);
 }
 
+// Probabilities 1/2 and 3/4 of a yes:
+// 1/2 ln(1/2 / 3/4) + 1/2 ln(1/2 / 1/4) = 1/2 ln(4/3).
+TEST(CompareLabelSetsTest, IsWorkedByHand) {
+  const auto logit = static_cast<float>(std::log(3.0));
+  EXPECT_NEAR(CompareLabelSets({0}, {logit}), 0.5 * std::log(4.0 / 3.0), 1e-7);
+  // Labels add up; a label that both give alike adds nothing.
+  EXPECT_NEAR(CompareLabelSets({0, 0, 5}, {logit, -logit, 5}),
+              std::log(4.0 / 3.0), 1e-7);
+  EXPECT_EQ(CompareLabelSets({1, -2}, {1, -2}), 0.0);
+}
+
+// Softmax over x and 0 is the logistic function of x.
+TEST(CompareLabelSetsTest, EqualsAChoiceBetweenTwo) {
+  for (const float a : {-30.0f, -1.5f, 0.25f, 80.0f}) {
+    for (const float b : {-40.0f, -1.0f, 2.0f, 90.0f}) {
+      const double two = CompareLogits({a, 0}, {b, 0}, 0).kl;
+      EXPECT_NEAR(CompareLabelSets({a}, {b}), two, 1e-12 * (1 + two));
+    }
+  }
+}
+
+TEST(CompareLabelSetsTest, IsNotFiniteIfALogitIsNot) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_FALSE(std::isfinite(CompareLabelSets({nan}, {1})));
+  EXPECT_FALSE(std::isfinite(CompareLabelSets({1}, {nan})));
+}
+
 }  // namespace
 }  // namespace ounce

@@ -38,12 +38,12 @@ TextOptions Options(int64_t context, int64_t score_from = 1) {
 
 class CompareOnTextTest : public ::testing::Test {
  protected:
-  absl::StatusOr<TextComparison> Compare(const std::vector<int32_t>& ids,
+  absl::StatusOr<PredictionLoss> Compare(const std::vector<int32_t>& ids,
                                          const TextOptions& options) {
     return CompareOnText(float_model_.weights(), model_.weights(), ids, options,
                          &context_);
   }
-  absl::StatusOr<TextComparison> CompareWithItself(
+  absl::StatusOr<PredictionLoss> CompareWithItself(
       const std::vector<int32_t>& ids, const TextOptions& options) {
     return CompareOnText(model_.weights(), model_.weights(), ids, options,
                          &context_);
@@ -61,13 +61,13 @@ class CompareOnTextTest : public ::testing::Test {
 };
 
 TEST_F(CompareOnTextTest, ModelDoesNotDivergeFromItself) {
-  ASSERT_OK_AND_ASSIGN(const TextComparison result,
+  ASSERT_OK_AND_ASSIGN(const PredictionLoss result,
                        CompareWithItself(Text(16 * 32), Options(16)));
-  EXPECT_EQ(result.windows, 32);
+  EXPECT_EQ(result.units, 32);
   EXPECT_EQ(result.tokens_scored, 32 * 15);
   EXPECT_EQ(result.kl.value, 0.0);
   EXPECT_EQ(*result.kl.high, 0.0);
-  EXPECT_EQ(result.kl_max, 0.0);
+  EXPECT_EQ(result.kl_percentiles.max, 0.0);
   EXPECT_EQ(result.same_top1.value, 1.0);
   EXPECT_EQ(result.ppl.value, result.ppl_float.value);
   EXPECT_EQ(result.ppl_ratio.value, 1.0);
@@ -103,9 +103,9 @@ TEST_F(CompareOnTextTest, EqualsComparingEachWindowAndPosition) {
     }
   }
   const double count = 3 * (kContext - kScoreFrom);
-  ASSERT_OK_AND_ASSIGN(const TextComparison result,
+  ASSERT_OK_AND_ASSIGN(const PredictionLoss result,
                        Compare(ids, Options(kContext, kScoreFrom)));
-  EXPECT_EQ(result.windows, 3);
+  EXPECT_EQ(result.units, 3);
   EXPECT_EQ(result.tokens_scored, static_cast<int64_t>(count));
   EXPECT_EQ(result.same_top1.value, same / count);
   // Logits agree to 1e-5 of their largest, some tens (executor_test.cc).
@@ -115,11 +115,11 @@ TEST_F(CompareOnTextTest, EqualsComparingEachWindowAndPosition) {
   EXPECT_NEAR(result.ppl_ratio.value / std::exp((nll - nll_float) / count), 1.0,
               1e-3);
   std::sort(kl.begin(), kl.end());
-  EXPECT_NEAR(result.kl_p50 / Quantile(kl, 0.5), 1.0, 1e-3);
-  EXPECT_NEAR(result.kl_p90 / Quantile(kl, 0.9), 1.0, 1e-3);
-  EXPECT_NEAR(result.kl_p99 / Quantile(kl, 0.99), 1.0, 1e-3);
-  EXPECT_NEAR(result.kl_p999 / Quantile(kl, 0.999), 1.0, 1e-3);
-  EXPECT_NEAR(result.kl_max / kl.back(), 1.0, 1e-3);
+  EXPECT_NEAR(result.kl_percentiles.p50 / Quantile(kl, 0.5), 1.0, 1e-3);
+  EXPECT_NEAR(result.kl_percentiles.p90 / Quantile(kl, 0.9), 1.0, 1e-3);
+  EXPECT_NEAR(result.kl_percentiles.p99 / Quantile(kl, 0.99), 1.0, 1e-3);
+  EXPECT_NEAR(result.kl_percentiles.p999 / Quantile(kl, 0.999), 1.0, 1e-3);
+  EXPECT_NEAR(result.kl_percentiles.max / kl.back(), 1.0, 1e-3);
 }
 
 // The same weights: the whole divergence is what the compressed model's keys
@@ -130,7 +130,7 @@ TEST_F(CompareOnTextTest, KeysAndValuesOfFewerBitsCostMore) {
   for (const KvType kv : {KvType::kF32, KvType::kF16, KvType::kInt8}) {
     TextOptions options = Options(8);
     options.kv = kv;
-    ASSERT_OK_AND_ASSIGN(const TextComparison result,
+    ASSERT_OK_AND_ASSIGN(const PredictionLoss result,
                          CompareWithItself(ids, options));
     if (kv == KvType::kF32) {
       EXPECT_EQ(result.kl.value, 0.0);
@@ -142,13 +142,13 @@ TEST_F(CompareOnTextTest, KeysAndValuesOfFewerBitsCostMore) {
 }
 
 TEST_F(CompareOnTextTest, IntervalsNeedThirtyWindows) {
-  ASSERT_OK_AND_ASSIGN(const TextComparison few,
+  ASSERT_OK_AND_ASSIGN(const PredictionLoss few,
                        Compare(Text(4 * 29 + 3), Options(4)));
-  EXPECT_EQ(few.windows, 29);
+  EXPECT_EQ(few.units, 29);
   EXPECT_FALSE(few.kl.high.has_value());
-  ASSERT_OK_AND_ASSIGN(const TextComparison enough,
+  ASSERT_OK_AND_ASSIGN(const PredictionLoss enough,
                        Compare(Text(4 * 30), Options(4)));
-  EXPECT_EQ(enough.windows, 30);
+  EXPECT_EQ(enough.units, 30);
   for (const Estimate& estimate :
        {enough.kl, enough.same_top1, enough.ppl_float, enough.ppl,
         enough.ppl_ratio}) {
@@ -164,22 +164,22 @@ TEST_F(CompareOnTextTest, TakesTheFirstWindowsOnly) {
   options.progress = [&](int64_t done, int64_t total) {
     progress.emplace_back(done, total);
   };
-  ASSERT_OK_AND_ASSIGN(const TextComparison first, Compare(Text(80), options));
-  EXPECT_EQ(first.windows, 2);
+  ASSERT_OK_AND_ASSIGN(const PredictionLoss first, Compare(Text(80), options));
+  EXPECT_EQ(first.units, 2);
   EXPECT_THAT(progress, ElementsAre(std::pair(1, 2), std::pair(2, 2)));
-  ASSERT_OK_AND_ASSIGN(const TextComparison alone,
+  ASSERT_OK_AND_ASSIGN(const PredictionLoss alone,
                        Compare(Text(16), Options(8)));
   EXPECT_EQ(first.kl.value, alone.kl.value);
   options.max_windows = 99;  // More than there are.
-  EXPECT_EQ(Compare(Text(80), options)->windows, 10);
+  EXPECT_EQ(Compare(Text(80), options)->units, 10);
 }
 
 TEST_F(CompareOnTextTest, ThreadsChangeNothing) {
-  ASSERT_OK_AND_ASSIGN(const TextComparison two,
+  ASSERT_OK_AND_ASSIGN(const PredictionLoss two,
                        Compare(Text(160), Options(40)));
   ThreadPool pool(1);
   KernelContext context(*ParseIsa("native"), &pool);
-  ASSERT_OK_AND_ASSIGN(const TextComparison one,
+  ASSERT_OK_AND_ASSIGN(const PredictionLoss one,
                        CompareOnText(float_model_.weights(), model_.weights(),
                                      Text(160), Options(40), &context));
   EXPECT_EQ(one.kl.value, two.kl.value);
