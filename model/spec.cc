@@ -121,6 +121,8 @@ absl::Status CheckSizes(const ModelSpec& spec) {
   OUNCE_RETURN_IF_ERROR(CheckRange("ffn", spec.ffn, 1, kMaxSize));
   OUNCE_RETURN_IF_ERROR(
       CheckRange("max_context", spec.max_context, 1, kMaxContext));
+  OUNCE_RETURN_IF_ERROR(
+      CheckRange("text limit", spec.text_limit, 0, spec.max_context));
   OUNCE_RETURN_IF_ERROR(CheckRange("window", spec.window, 0, kMaxContext));
   if (spec.heads % spec.kv_heads != 0) {
     return absl::InvalidArgumentError(

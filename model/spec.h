@@ -228,6 +228,8 @@ struct ModelSpec {
   HeadTransform transform;
   Pooling pooling = Pooling::kFirst;
   bool unit_embedding = false;      // Text embeddings have length 1.
+  // Tokens of a text that is embedded, if fewer than max_context; 0: no fewer.
+  int64_t text_limit = 0;
   std::vector<std::string> labels;  // Of a classifier, by class.
   bool multi_label = false;         // A text may have any number of them.
 

@@ -43,6 +43,9 @@ absl::StatusOr<GenerateResult> Generate(
     OUNCE_RETURN_IF_ERROR(executor->Forward({{0, input, nullptr}},
                                             HiddenRows::kLastOfEach, &hidden));
     executor->Logits(hidden.view(), logits.view());
+    if (options.rules != nullptr) {
+      ApplyRules(*options.rules, seen, logits.values());
+    }
     OUNCE_ASSIGN_OR_RETURN(const int32_t id,
                            sampler.Sample(logits.values(), seen));
     if (IsStopId(executor->spec(), options, id)) {

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "runtime/executor.h"
+#include "runtime/generation_rules.h"
 #include "runtime/sampler.h"
 
 namespace ounce {
@@ -26,8 +27,10 @@ struct GenerateOptions {
   bool ignore_stop_ids = false;
   // Stop ids beside those of the model's spec.
   std::vector<int32_t> stop_ids;
-  // What the executor already holds, for the repetition penalty alone.
+  // What the executor already holds, for the repetition penalty and the rules.
   absl::Span<const int32_t> history;
+  // What may follow; null: anything.  Must live as long as these options.
+  const GenerationRules* rules = nullptr;
 };
 
 struct GenerateResult {

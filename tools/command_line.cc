@@ -60,6 +60,19 @@ void CommandLine::Flag(absl::string_view names, absl::string_view help,
   app_.add_flag(Text(names), *value, Text(help));
 }
 
+void CommandLine::Section(absl::string_view heading) {
+  app_.option_defaults()->group(Text(heading));
+}
+
+void CommandLine::NoteGiven(std::vector<std::string>* names) {
+  CLI::App* const app = &app_;
+  app_.parse_complete_callback([app, names] {
+    for (const CLI::Option* option : app->get_options()) {
+      if (option->count() > 0) names->push_back(option->get_name());
+    }
+  });
+}
+
 absl::StatusOr<std::optional<size_t>> ParseCommandLine(
     const ProgramSyntax& syntax, int argc, const char* const* argv) {
   CLI::App app(Text(syntax.description), Text(syntax.name));

@@ -48,6 +48,11 @@ class CommandLine {
   void Option(absl::string_view names, absl::string_view help,
               std::optional<double>* value);
   void Flag(absl::string_view names, absl::string_view help, bool* value);
+  // What is declared from now on stands under `heading` in the help.
+  void Section(absl::string_view heading);
+  // Once the line is parsed, `names` are those of all options that were given,
+  // the long ones: "--output".
+  void NoteGiven(std::vector<std::string>* names);
 
  private:
   CLI::App& app_;

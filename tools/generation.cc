@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -88,18 +89,20 @@ absl::StatusOr<Outcome> GenerateText(
 }
 
 Json OutcomeJson(const Outcome& outcome) {
-  return Json::Of(
-      {{"text", outcome.text},
-       {"ids", Json::Array(outcome.ids.begin(), outcome.ids.end())},
-       {"prompt_tokens", outcome.prompt_tokens},
-       {"reused_tokens", outcome.reused_tokens},
-       {"tokens", outcome.result.tokens},
-       {"stop_reason", ReasonText(outcome)},
-       {"first_token_ms", 1000 * outcome.first_token_seconds},
-       {"prompt_tokens_per_s",
-        Rate(ReadTokens(outcome), outcome.first_token_seconds)},
-       {"tokens_per_s", Rate(RestTokens(outcome), outcome.rest_seconds)},
-       {"peak_rss_bytes", PeakResidentBytes()}});
+  std::vector<Json::Member> members = {
+      {"text", outcome.text},
+      {"ids", Json::Array(outcome.ids.begin(), outcome.ids.end())},
+      {"prompt_tokens", outcome.prompt_tokens},
+      {"reused_tokens", outcome.reused_tokens},
+      {"tokens", outcome.result.tokens},
+      {"stop_reason", ReasonText(outcome)},
+      {"first_token_ms", 1000 * outcome.first_token_seconds},
+      {"prompt_tokens_per_s",
+       Rate(ReadTokens(outcome), outcome.first_token_seconds)},
+      {"tokens_per_s", Rate(RestTokens(outcome), outcome.rest_seconds)},
+      {"peak_rss_bytes", PeakResidentBytes()}};
+  if (outcome.score.has_value()) members.push_back({"score", *outcome.score});
+  return Json::Of(std::move(members));
 }
 
 std::string Summary(const Outcome& outcome) {

@@ -3,6 +3,7 @@
 #define OUNCE_TOOLS_GENERATION_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct Outcome {
   std::string text;
   bool stopped_by_text = false;
   GenerateResult result;
+  std::optional<double> score;  // Of the best of several beams.
   double first_token_seconds = 0.0;
   double rest_seconds = 0.0;  // Of all tokens after the first.
 };

@@ -63,10 +63,18 @@ void WarnOfSurplus(const ModelFile& file, const CommonOptions& options) {
 absl::StatusOr<LoadedModel> LoadModel(const std::string& path, bool strict,
                                       const CommonOptions& options,
                                       ThreadPool* pool) {
+  OUNCE_ASSIGN_OR_RETURN(ModelFile file, OpenModel(path, {.strict = strict}));
+  return PrepareModel(std::move(file), options, pool);
+}
+
+absl::StatusOr<LoadedModel> PrepareModel(ModelFile file,
+                                         const CommonOptions& options,
+                                         ThreadPool* pool) {
   LoadedModel model;
-  OUNCE_ASSIGN_OR_RETURN(model.file, OpenModel(path, {.strict = strict}));
+  model.file = std::move(file);
   WarnOfSurplus(model.file, options);
-  OUNCE_RETURN_IF_ERROR(Annotate(CheckAllFinite(model.file.bound, pool), path));
+  OUNCE_RETURN_IF_ERROR(
+      Annotate(CheckAllFinite(model.file.bound, pool), model.file.path));
   model.weights = ArrangeWeights(model.file.spec, model.file.bound);
   return model;
 }

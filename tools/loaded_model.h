@@ -35,6 +35,11 @@ absl::StatusOr<LoadedModel> LoadModel(const std::string& path, bool strict,
                                       const CommonOptions& options,
                                       ThreadPool* pool);
 
+// The same of a file that is open.
+absl::StatusOr<LoadedModel> PrepareModel(ModelFile file,
+                                         const CommonOptions& options,
+                                         ThreadPool* pool);
+
 // A remark that lists tensors the architecture does not know, if any.
 void WarnOfSurplus(const ModelFile& file, const CommonOptions& options);
 

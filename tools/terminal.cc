@@ -8,6 +8,7 @@
 #include <fstream>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
@@ -113,6 +114,14 @@ std::string FormatTable(const std::vector<std::vector<std::string>>& rows,
     absl::StrAppend(&table, line, "\n");
   }
   return table;
+}
+
+std::string Printable(absl::string_view text) {
+  std::string printable(absl::StripAsciiWhitespace(text));
+  for (char& c : printable) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
+  }
+  return printable;
 }
 
 std::string FormatBytes(int64_t bytes) {

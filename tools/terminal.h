@@ -56,6 +56,10 @@ std::string FormatBytes(int64_t bytes);
 // A number with `digits` significant digits, without an exponent if sensible.
 std::string FormatNumber(double value, int digits);
 
+// `text` on a line of a table: without white space around it, and without what
+// a terminal obeys, control characters being spaces.
+std::string Printable(absl::string_view text);
+
 // A remark on stderr, unless --quiet.
 void Remark(const CommonOptions& options, absl::string_view text);
 

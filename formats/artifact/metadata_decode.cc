@@ -185,6 +185,7 @@ absl::Status ReadStackChoices(const schema::Spec& in, ModelSpec* spec) {
   spec->first_norm = in.first_norm();
   spec->unit_embedding = in.unit_embedding();
   spec->multi_label = in.multi_label();
+  spec->text_limit = in.text_limit();
   if (in.encoder() != nullptr) spec->encoder = ReadEncoder(*in.encoder());
   if (in.generation() != nullptr) {
     spec->generation = ReadGeneration(*in.generation());

@@ -213,6 +213,7 @@ void AddStackChoices(const ModelSpec& spec, schema::SpecBuilder* out) {
   out->add_pooling(static_cast<schema::Pooling>(spec.pooling));
   out->add_unit_embedding(spec.unit_embedding);
   out->add_multi_label(spec.multi_label);
+  out->add_text_limit(spec.text_limit);
 }
 
 // What specs have from version 2 on, but for the tables.

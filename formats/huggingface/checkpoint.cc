@@ -15,6 +15,7 @@
 #include "core/json.h"
 #include "core/mapped_file.h"
 #include "core/status_macros.h"
+#include "formats/huggingface/sentence_modules.h"
 #include "formats/huggingface/tokenizer_files.h"
 #include "formats/huggingface/weight_files.h"
 #include "formats/surplus.h"
@@ -86,6 +87,7 @@ absl::StatusOr<ModelFile> OpenCheckpoint(const std::string& path,
   model.path = path;
   model.folder = path;
   OUNCE_ASSIGN_OR_RETURN(model.spec, ReadSpec(path, &model.files));
+  OUNCE_RETURN_IF_ERROR(ReadSentenceModules(path, &model.spec, &model.files));
   OUNCE_ASSIGN_OR_RETURN(WeightFiles weights, OpenWeightFiles(path));
   model.format = std::move(weights.format);
   model.source = std::move(weights.source);

@@ -1,5 +1,6 @@
 #include "runtime/generate.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <vector>
@@ -151,6 +152,37 @@ TEST_F(GenerateTest, APrefixThatWasRunBeforeCountsAsSeen) {
               return true;
             }).status());
   EXPECT_EQ(ids, Expected(options.sampler, 6));
+}
+
+TEST_F(GenerateTest, KeepsToTheRulesHoweverItChooses) {
+  const TinyModel model(TinySpec());
+  GenerationRules rules;
+  rules.forced_first_id = 7;
+  rules.forced_last_id = 9;
+  rules.max_tokens = 8;
+  rules.no_repeat_ngram = 1;
+  rules.suppressed_ids = {9};
+  for (const double temperature : {0.0, 5.0}) {
+    GenerateOptions options;
+    options.sampler.temperature = temperature;
+    options.sampler.repetition_penalty = 1.5;
+    options.max_tokens = 8;
+    options.rules = &rules;
+    Executor executor(model.weights(), &context_, 64);
+    std::vector<int32_t> ids;
+    ASSERT_OK(
+        Generate(&executor, std::vector<int32_t>{3}, options, [&](int32_t id) {
+          ids.push_back(id);
+          return true;
+        }).status());
+    ASSERT_EQ(ids.size(), 8u);
+    EXPECT_EQ(ids.front(), 7);
+    EXPECT_EQ(ids.back(), 9);
+    EXPECT_EQ(std::count(ids.begin(), ids.end(), 9), 1);
+    EXPECT_EQ(std::count(ids.begin(), ids.end(), 3), 0);  // The start counts.
+    std::sort(ids.begin(), ids.end());
+    EXPECT_EQ(std::adjacent_find(ids.begin(), ids.end()), ids.end());
+  }
 }
 
 TEST_F(GenerateTest, NoTokensAskedForAreNoTokens) {
