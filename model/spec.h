@@ -227,7 +227,7 @@ struct ModelSpec {
   HeadKind head = HeadKind::kLanguageModel;
   HeadTransform transform;
   Pooling pooling = Pooling::kFirst;
-  bool unit_embedding = false;      // Text embeddings have length 1.
+  bool unit_embedding = false;  // Text embeddings have length 1.
   // Tokens of a text that is embedded, if fewer than max_context; 0: no fewer.
   int64_t text_limit = 0;
   std::vector<std::string> labels;  // Of a classifier, by class.

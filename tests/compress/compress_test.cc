@@ -36,7 +36,7 @@ class CompressTest : public ::testing::Test {
   }
   ModelFile File() {
     ModelFile file = FileOf(&model_);
-    file.path = folder_.path();
+    file.path = file.folder = folder_.path();
     file.files = files_;
     return file;
   }

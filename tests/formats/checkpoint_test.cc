@@ -148,7 +148,8 @@ TEST_F(CheckpointTest, SaysWhatAFolderWithoutConfigShouldHold) {
   EXPECT_THAT(Open(), Fails(absl::StatusCode::kNotFound,
                             "has no config.json; expected a Hugging Face "
                             "folder with config.json and model.safetensors "
-                            "or pytorch_model.bin, or an .oz file"));
+                            "or pytorch_model.bin, a .gguf file or an .oz "
+                            "file"));
 }
 
 TEST_F(CheckpointTest, NamesTheConfigInErrors) {
