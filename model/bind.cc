@@ -265,7 +265,10 @@ std::vector<uint8_t> CopyRows(const BoundTensor& tensor, int64_t begin,
 
 void AdoptHead(const Architecture& architecture, const TensorSource& source,
                ModelSpec* spec) {
-  if (spec->head != HeadKind::kLanguageModel || !spec->tied_head) return;
+  const bool decoder = spec->causal && !spec->has_encoder();
+  if (decoder || spec->head != HeadKind::kLanguageModel || !spec->tied_head) {
+    return;
+  }
   const Shape shape = {spec->vocab, spec->token_width()};
   const StoredTensor* head =
       FindStored(architecture, *spec,
@@ -274,8 +277,8 @@ void AdoptHead(const Architecture& architecture, const TensorSource& source,
       architecture, *spec,
       {std::string(kEmbeddingName), shape, TensorRole::kEmbedding}, source);
   if (head == nullptr || embedding == nullptr) return;
-  spec->tied_head =
-      head->dtype == embedding->dtype && head->bytes == embedding->bytes;
+  if (head->dtype != embedding->dtype) return;
+  spec->tied_head = head->bytes == embedding->bytes;
 }
 
 void DropAbsent(const Architecture& architecture, const TensorSource& source,

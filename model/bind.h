@@ -33,9 +33,10 @@ struct BoundTensors {
   std::vector<std::string> surplus;
 };
 
-// Makes the head of a language model its own where `source` has one that is not
-// the embedding, whatever the config says, as transformers does from version 5
-// on: then both were trained.
+// Makes the head beside an encoder its own where `source` has one of other
+// values than the embedding's, whatever the config says, as transformers does
+// from version 5 on: then both were trained.  A decoder's config is believed,
+// and so is one where the two have different types.
 void AdoptHead(const Architecture& architecture, const TensorSource& source,
                ModelSpec* spec);
 

@@ -21,6 +21,13 @@ ModelSpec SmallSpec() {
   return spec;
 }
 
+// The same beside an encoder.
+ModelSpec BesideEncoder() {
+  ModelSpec spec = SmallSpec();
+  spec.encoder.layers = 1;
+  return spec;
+}
+
 class AdoptHeadTest : public ::testing::Test {
  protected:
   void Add(const std::string& name, const Shape& shape, float first,
@@ -30,7 +37,8 @@ class AdoptHeadTest : public ::testing::Test {
     source_.AddFloats(name, shape, values, codec);
   }
   // Whether the head is the embedding in the end.
-  bool IsTied(const std::string& architecture, ModelSpec spec = SmallSpec()) {
+  bool IsTied(const std::string& architecture,
+              ModelSpec spec = BesideEncoder()) {
     AdoptHead(**FindArchitecture(architecture), source_, &spec);
     return spec.tied_head;
   }
@@ -39,39 +47,45 @@ class AdoptHeadTest : public ::testing::Test {
 };
 
 TEST_F(AdoptHeadTest, AHeadWithOtherValuesIsItsOwn) {
-  Add("model.embed_tokens.weight", {3, 2}, 0);
-  EXPECT_TRUE(IsTied("llama"));
+  Add("shared.weight", {3, 2}, 0);
+  EXPECT_TRUE(IsTied("t5"));
   Add("lm_head.weight", {3, 2}, 1);
-  EXPECT_FALSE(IsTied("llama"));
+  EXPECT_FALSE(IsTied("t5"));
   // The config may say so already.
-  ModelSpec own = SmallSpec();
+  ModelSpec own = BesideEncoder();
   own.tied_head = false;
-  EXPECT_FALSE(IsTied("llama", own));
+  EXPECT_FALSE(IsTied("t5", own));
+}
+
+TEST_F(AdoptHeadTest, ADecodersConfigIsBelieved) {
+  Add("model.embed_tokens.weight", {3, 2}, 0);
+  Add("lm_head.weight", {3, 2}, 1);
+  EXPECT_TRUE(IsTied("llama", SmallSpec()));
 }
 
 TEST_F(AdoptHeadTest, ACopyIsNoHead) {
-  Add("model.embed_tokens.weight", {3, 2}, 0);
+  Add("shared.weight", {3, 2}, 0);
   Add("lm_head.weight", {3, 2}, 0);
-  EXPECT_TRUE(IsTied("llama"));
+  EXPECT_TRUE(IsTied("t5"));
 }
 
 TEST_F(AdoptHeadTest, ATensorOfAnotherShapeIsNoHead) {
-  Add("model.embed_tokens.weight", {3, 2}, 0);
+  Add("shared.weight", {3, 2}, 0);
   Add("lm_head.weight", {2, 3}, 1);
-  EXPECT_TRUE(IsTied("llama"));
+  EXPECT_TRUE(IsTied("t5"));
 }
 
-TEST_F(AdoptHeadTest, AnotherTypeIsAnotherTensor) {
-  Add("model.embed_tokens.weight", {3, 2}, 0);
-  Add("lm_head.weight", {3, 2}, 0, Codec::kBF16);
-  EXPECT_FALSE(IsTied("llama"));
+TEST_F(AdoptHeadTest, ATensorOfAnotherTypeIsNoHead) {
+  Add("shared.weight", {3, 2}, 0);
+  Add("lm_head.weight", {3, 2}, 1, Codec::kBF16);
+  EXPECT_TRUE(IsTied("t5"));
 }
 
 TEST_F(AdoptHeadTest, UnderTheFamilysNames) {
   Add("bert.embeddings.word_embeddings.weight", {3, 2}, 0);
   Add("cls.predictions.decoder.weight", {3, 2}, 1);
   EXPECT_FALSE(IsTied("bert"));
-  ModelSpec base = SmallSpec();
+  ModelSpec base = BesideEncoder();
   base.head = HeadKind::kNone;
   EXPECT_TRUE(IsTied("bert", base));
   Add("shared.weight", {3, 2}, 0);
