@@ -116,7 +116,8 @@ class StoredArtifactTest : public ArtifactTest,
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Files, StoredArtifactTest, ::testing::Values(0, 1, 2, 3),
+INSTANTIATE_TEST_SUITE_P(Files, StoredArtifactTest,
+                         ::testing::Values(0, 1, 2, 3),
                          [](const ::testing::TestParamInfo<uint32_t>& version) {
                            return version.param == 0
                                       ? "written_now"
