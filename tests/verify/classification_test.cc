@@ -214,7 +214,8 @@ TEST_F(CompareClassificationTest, AccuracyIsOfTheLinesLabels) {
 }
 
 TEST_F(CompareClassificationTest, RefusesLabelsThatCannotBe) {
-  std::vector<TextLine> lines = AsTextLines({"ab", "cd"});
+  const std::vector<std::string> texts = {"ab", "cd"};
+  std::vector<TextLine> lines = AsTextLines(texts);
   lines[0].label = "label B";
   lines[1].label = "other";
   const TinyModel model(TinyEncoderSpec(HeadKind::kSequenceLabels, 3));
