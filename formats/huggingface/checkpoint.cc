@@ -13,8 +13,8 @@
 #include "absl/strings/string_view.h"
 #include "core/annotate.h"
 #include "core/json.h"
-#include "core/mapped_file.h"
 #include "core/status_macros.h"
+#include "formats/huggingface/json_file.h"
 #include "formats/huggingface/sentence_modules.h"
 #include "formats/huggingface/tokenizer_files.h"
 #include "formats/huggingface/weight_files.h"
@@ -25,9 +25,6 @@
 namespace ounce {
 namespace {
 
-// A config is a few kilobytes.
-constexpr int64_t kMaxConfigBytes = int64_t{16} << 20;
-
 constexpr absl::string_view kConfigName = "config.json";
 constexpr absl::string_view kGenerationConfigName = "generation_config.json";
 
@@ -35,30 +32,10 @@ std::string Join(const std::string& folder, absl::string_view name) {
   return absl::StrCat(folder, "/", name);
 }
 
-bool Exists(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::exists(path, error);
-}
-
-// The file's JSON, or nullopt when the folder has none of that name.
-absl::StatusOr<std::optional<Json>> ReadConfig(
-    const std::string& folder, absl::string_view name,
-    std::vector<std::string>* files) {
-  const std::string path = Join(folder, name);
-  if (!Exists(path)) return std::nullopt;
-  OUNCE_ASSIGN_OR_RETURN(const std::string text,
-                         ReadSmallFile(path, kMaxConfigBytes));
-  OUNCE_ASSIGN_OR_RETURN(
-      Json config,
-      Annotate(ParseJson(text), absl::StrCat("reading '", path, "'")));
-  files->emplace_back(name);
-  return config;
-}
-
 absl::StatusOr<ModelSpec> ReadSpec(const std::string& folder,
                                    std::vector<std::string>* files) {
   OUNCE_ASSIGN_OR_RETURN(const std::optional<Json> config,
-                         ReadConfig(folder, kConfigName, files));
+                         ReadJsonFile({folder, kConfigName}, files));
   if (!config.has_value()) {
     return absl::NotFoundError(absl::StrCat(
         "'", folder,
@@ -67,7 +44,7 @@ absl::StatusOr<ModelSpec> ReadSpec(const std::string& folder,
         "file"));
   }
   OUNCE_ASSIGN_OR_RETURN(const std::optional<Json> generation_config,
-                         ReadConfig(folder, kGenerationConfigName, files));
+                         ReadJsonFile({folder, kGenerationConfigName}, files));
   return Annotate(ParseModelConfig(*config, generation_config.has_value()
                                                 ? &*generation_config
                                                 : nullptr),

@@ -1,9 +1,7 @@
 #include "formats/huggingface/sentence_modules.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -12,8 +10,8 @@
 #include "absl/strings/string_view.h"
 #include "core/annotate.h"
 #include "core/json.h"
-#include "core/mapped_file.h"
 #include "core/status_macros.h"
+#include "formats/huggingface/json_file.h"
 
 namespace ounce {
 namespace {
@@ -27,22 +25,6 @@ struct Module {
   std::string type;  // "Pooling", without the Python module it lies in.
   std::string path;  // Of its folder, relative to the model's.
 };
-
-// The file's JSON, or nullopt when the folder has none of that name.
-absl::StatusOr<std::optional<Json>> ReadFile(const std::string& folder,
-                                             const std::string& name,
-                                             std::vector<std::string>* files) {
-  const std::string path = absl::StrCat(folder, "/", name);
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) return std::nullopt;
-  OUNCE_ASSIGN_OR_RETURN(const std::string text,
-                         ReadSmallFile(path, kMaxFileBytes));
-  OUNCE_ASSIGN_OR_RETURN(
-      Json json,
-      Annotate(ParseJson(text), absl::StrCat("reading '", path, "'")));
-  files->push_back(name);
-  return json;
-}
 
 // One folder right inside the model's: no way out of it.
 bool IsPlainName(absl::string_view path) {
@@ -143,7 +125,7 @@ absl::Status ReadPooling(const std::string& folder, const Module& module,
   const std::string name =
       absl::StrCat(module.path, module.path.empty() ? "" : "/", "config.json");
   OUNCE_ASSIGN_OR_RETURN(const std::optional<Json> config,
-                         ReadFile(folder, name, files));
+                         ReadJsonFile({folder, name, kMaxFileBytes}, files));
   const std::string path = absl::StrCat(folder, "/", name);
   if (!config.has_value()) {
     return absl::NotFoundError(absl::StrCat(
@@ -159,7 +141,7 @@ absl::Status ReadTransformer(const std::string& folder, ModelSpec* spec,
                              std::vector<std::string>* files) {
   OUNCE_ASSIGN_OR_RETURN(
       const std::optional<Json> config,
-      ReadFile(folder, std::string(kTransformerName), files));
+      ReadJsonFile({folder, kTransformerName, kMaxFileBytes}, files));
   if (!config.has_value()) return absl::OkStatus();
   const std::string where =
       absl::StrCat("reading '", folder, "/", kTransformerName, "'");
@@ -191,8 +173,9 @@ void DropHead(ModelSpec* spec) {
 absl::Status ReadSentenceModules(const std::string& folder, ModelSpec* spec,
                                  std::vector<std::string>* files) {
   if (spec->causal || spec->has_labels()) return absl::OkStatus();
-  OUNCE_ASSIGN_OR_RETURN(const std::optional<Json> json,
-                         ReadFile(folder, std::string(kModulesName), files));
+  OUNCE_ASSIGN_OR_RETURN(
+      const std::optional<Json> json,
+      ReadJsonFile({folder, kModulesName, kMaxFileBytes}, files));
   if (!json.has_value()) return absl::OkStatus();
   const std::string where =
       absl::StrCat("reading '", folder, "/", kModulesName, "'");

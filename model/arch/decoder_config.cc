@@ -99,6 +99,13 @@ std::vector<LayerKind> ReadLayerKinds(
   return kinds;
 }
 
+void RefusePrunedHeads(ConfigReader* reader) {
+  const Json* pruned = reader->config().Find("pruned_heads");
+  reader->Refuse(pruned != nullptr && pruned->AsObject() != nullptr &&
+                     pruned->AsObject()->size() > 0,
+                 "\"pruned_heads\"");
+}
+
 absl::StatusOr<ModelSpec> Finish(ConfigReader* reader, ModelSpec spec) {
   reader->Refuse(!reader->Bool("is_causal", true), "\"is_causal\": false");
   for (const absl::string_view key :
@@ -107,10 +114,7 @@ absl::StatusOr<ModelSpec> Finish(ConfigReader* reader, ModelSpec spec) {
     reader->Refuse(reader->Bool(key, false),
                    absl::StrCat("\"", key, "\": true"));
   }
-  const Json* pruned = reader->config().Find("pruned_heads");
-  reader->Refuse(pruned != nullptr && pruned->AsObject() != nullptr &&
-                     pruned->AsObject()->size() > 0,
-                 "\"pruned_heads\"");
+  RefusePrunedHeads(reader);
   OUNCE_RETURN_IF_ERROR(reader->status());
   return spec;
 }

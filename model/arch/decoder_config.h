@@ -67,6 +67,9 @@ std::vector<LayerKind> ReadLayerKinds(
     const ModelSpec& spec, const std::function<bool(int64_t layer)>& windowed,
     ConfigReader* reader);
 
+// Fails if heads were removed from the model, whatever it is.
+void RefusePrunedHeads(ConfigReader* reader);
+
 // `spec`, checked by nobody yet, or the reader's first error.  Refuses what
 // makes any decoder another model: attention to later tokens, cross-attention,
 // pruned heads.

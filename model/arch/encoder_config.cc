@@ -15,13 +15,6 @@ namespace {
 
 constexpr int64_t kMaxLabels = 1 << 16;
 
-void RefusePrunedHeads(ConfigReader* reader) {
-  const Json* pruned = reader->config().Find("pruned_heads");
-  reader->Refuse(pruned != nullptr && pruned->AsObject() != nullptr &&
-                     pruned->AsObject()->size() > 0,
-                 "\"pruned_heads\"");
-}
-
 absl::Status BadLabels() {
   return absl::InvalidArgumentError(
       "\"id2label\" is no list of labels; expected an object that names the "
