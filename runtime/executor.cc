@@ -230,17 +230,12 @@ int64_t Executor::ForwardPieces(const Pieces& pieces, HiddenRows rows,
   const OpTimer timer(op_times_, Op::kNorm);
   const MatrixView<float> out =
       hidden->view().Rows(row, row + residual_.rows());
-  if (spec().final_norm) {
-    Normalize(context_, NormOf(spec(), weights_.final_norm), residual_.view(),
-              out);
-  } else {
-    std::copy_n(residual_.row(0), residual_.rows() * residual_.cols(),
-                out.data);
-  }
+  std::copy_n(residual_.row(0), residual_.rows() * residual_.cols(), out.data);
+  NormalizeFinal(out);
   return residual_.rows();
 }
 
-void Executor::Attend(const LayerWeights& layer, int64_t index,
+bool Executor::Attend(const LayerWeights& layer, int64_t index,
                       const Pieces& pieces) {
   const int64_t tokens = residual_.rows();
   const int64_t head_dim = spec().head_dim;
@@ -251,6 +246,10 @@ void Executor::Attend(const LayerWeights& layer, int64_t index,
   const MatMulInput x = SubLayerInput(
       layer.attention_norm,
       {&layer.query.weight, &layer.key.weight, &layer.value.weight});
+  if (!Observe({&layer.query.weight, &layer.key.weight, &layer.value.weight},
+               x.dense)) {
+    return false;
+  }
   {
     const OpTimer timer(op_times_, Op::kQkv);
     Linear(context_, x,
@@ -272,6 +271,7 @@ void Executor::Attend(const LayerWeights& layer, int64_t index,
   }
   args.sequences = attention_sequences_;
   Attention(context_, args, attended_.view());
+  return Observe({&layer.output.weight}, attended_.view());
 }
 
 void Executor::Place(const LayerWeights& layer, int64_t index,
@@ -329,7 +329,7 @@ void Executor::KeepLastRows(const Pieces& pieces) {
   residual_.Resize(kept, residual_.cols());
 }
 
-void Executor::Complete(const LayerWeights& layer, int64_t index,
+bool Executor::Complete(const LayerWeights& layer, int64_t index,
                         const Pieces& pieces) {
   // The feed-forward of a parallel layer sees what the attention saw, and adds
   // both.
@@ -338,7 +338,7 @@ void Executor::Complete(const LayerWeights& layer, int64_t index,
                  layer.attention_norm);
   }
   if (spec().has_encoder()) AttendToSources(layer, index, pieces);
-  AddFeedForward(layer);
+  return AddFeedForward(layer);
 }
 
 void Executor::AddAttention(const LinearWeights& output,
@@ -349,7 +349,7 @@ void Executor::AddAttention(const LinearWeights& output,
   NormalizeSum(sum_norm);
 }
 
-void Executor::AddFeedForward(const LayerWeights& layer) {
+bool Executor::AddFeedForward(const LayerWeights& layer) {
   const auto add_attention = [&] {
     if (spec().residual == ResidualOrder::kSerial) return;
     AddAttention(layer.output, layer.attention_output_norm,
@@ -359,7 +359,7 @@ void Executor::AddFeedForward(const LayerWeights& layer) {
     SubLayerInput(layer.ffn_norm, {});
     const MatrixView<const float> mixed = feed_forward_.Mix(
         *layer.experts, NormalizesInput() ? normed_.view() : residual_.view(),
-        op_times_);
+        op_times_, observer_);
     add_attention();
     normed_.Resize(mixed.rows, mixed.cols);
     std::copy_n(mixed.data, mixed.rows * mixed.cols, normed_.row(0));
@@ -367,13 +367,23 @@ void Executor::AddFeedForward(const LayerWeights& layer) {
   } else {
     const MatMulInput x = SubLayerInput(
         layer.ffn_norm, {&layer.ffn.gate.weight, &layer.ffn.up.weight});
+    if (!Observe({&layer.ffn.gate.weight, &layer.ffn.up.weight}, x.dense)) {
+      return false;
+    }
     const MatrixView<const float> hidden =
         feed_forward_.Hidden(layer.ffn, x, op_times_);
+    if (!Observe({&layer.ffn.down.weight}, hidden)) return false;
     add_attention();
     const OpTimer timer(op_times_, Op::kDown);
     AddProjection(hidden, layer.ffn.down, layer.ffn_output_norm);
   }
   NormalizeSum(layer.ffn_norm);
+  return true;
+}
+
+bool Executor::Observe(std::initializer_list<const PackedMatrix*> weights,
+                       MatrixView<const float> x) {
+  return observer_ == nullptr || observer_->Observe(weights, x);
 }
 
 void Executor::NormalizeSum(const NormWeights& norm) {

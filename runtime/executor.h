@@ -18,6 +18,7 @@
 #include "kernels/linear.h"
 #include "kernels/pointwise.h"
 #include "kernels/quantize_rows.h"
+#include "runtime/activation_observer.h"
 #include "runtime/embedding.h"
 #include "runtime/feed_forward.h"
 #include "runtime/heads.h"
@@ -105,6 +106,23 @@ class Executor {
   int64_t capacity() const { return capacity_; }
   int64_t sequences() const { return static_cast<int64_t>(sequences_.size()); }
   const ModelSpec& spec() const { return weights_.spec; }
+
+  // Layer by layer, for those who want to see what is between them.  A text is
+  // a sequence of its own, from position 0 on, of at most `capacity` tokens,
+  // which must be no more than the model has positions for.  Not for decoders
+  // that see an encoder.
+
+  // What goes into layer 0: `residual` is made [ids, width].
+  // kInvalidArgument: an id that the model has not.
+  absl::Status EmbedText(absl::Span<const int32_t> ids, Matrix* residual);
+  // Layer `index` with the weights `layer` on `residual` [tokens, width], in
+  // place.  False when `observer` (may be null) has stopped it: then `residual`
+  // is of no use.
+  bool RunLayer(const LayerWeights& layer, int64_t index,
+                ActivationObserver* observer, Matrix* residual);
+  // What comes after the last layer, in place.
+  void NormalizeFinal(MatrixView<float> residual);
+
   // Where the time of later calls is added up; null: nowhere.
   void set_op_times(OpTimes* times) { op_times_ = times; }
 
@@ -138,13 +156,17 @@ class Executor {
   int64_t ForwardPieces(const Pieces& pieces, HiddenRows rows, int64_t row,
                         Matrix* hidden);
   void Embed(const Pieces& pieces);
-  // Leaves the attention's output in `attended_`.
-  void Attend(const LayerWeights& layer, int64_t index, const Pieces& pieces);
+  // Leaves the attention's output in `attended_`.  False: the observer stopped
+  // the layer, as of the next two.
+  bool Attend(const LayerWeights& layer, int64_t index, const Pieces& pieces);
   // Turns `query_` and `key_` and stores keys and values.
   void Place(const LayerWeights& layer, int64_t index, const Pieces& pieces);
   // The rest of the layer.
-  void Complete(const LayerWeights& layer, int64_t index, const Pieces& pieces);
-  void AddFeedForward(const LayerWeights& layer);
+  bool Complete(const LayerWeights& layer, int64_t index, const Pieces& pieces);
+  bool AddFeedForward(const LayerWeights& layer);
+  // Shows the observer, if any, what products with `weights` read.
+  bool Observe(std::initializer_list<const PackedMatrix*> weights,
+               MatrixView<const float> x);
   // Adds what the attention gave, in `attended_`, by its output projection.
   void AddAttention(const LinearWeights& output, const NormWeights& output_norm,
                     const NormWeights& sum_norm);
@@ -177,6 +199,8 @@ class Executor {
   std::optional<Angles> angles_, local_angles_;
   const Matrix biases_;  // Of the scores, by position or distance.
   OpTimes* op_times_ = nullptr;
+  ActivationObserver* observer_ = nullptr;  // During RunLayer().
+  std::optional<KvCache> layer_cache_;      // Of RunLayer().
   RowQuantizer quantizer_;
   Embedding embedding_;
   FeedForward feed_forward_;

@@ -82,7 +82,9 @@ MatrixView<const float> FeedForward::Hidden(const FeedForwardWeights& weights,
 
 MatrixView<const float> FeedForward::Mix(const ExpertWeights& weights,
                                          MatrixView<const float> x,
-                                         OpTimes* times) {
+                                         OpTimes* times,
+                                         ActivationObserver* observer) {
+  observer_ = observer;
   {
     const OpTimer timer(times, Op::kRouter);
     Route(weights.router, x);
@@ -148,11 +150,13 @@ void FeedForward::AddExpert(const FeedForwardWeights& expert,
     std::copy_n(x.row(picks[i].token), x.cols,
                 gathered_.row(static_cast<int64_t>(i)));
   }
+  Observe({&expert.gate.weight, &expert.up.weight}, gathered_.view());
   const MatrixView<const float> hidden = Hidden(
       expert,
       ProductInput(context_, gathered_.view(),
                    {&expert.gate.weight, &expert.up.weight}, &quantizer_),
       times);
+  Observe({&expert.down.weight}, hidden);
   const OpTimer timer(times, Op::kDown);
   given_.Resize(gathered_.rows(), x.cols);
   const MatMulInput down =

@@ -15,6 +15,7 @@
 #include "kernels/linear.h"
 #include "kernels/quantize_rows.h"
 #include "model/spec.h"
+#include "runtime/activation_observer.h"
 #include "runtime/op_times.h"
 #include "runtime/weights.h"
 
@@ -45,9 +46,11 @@ class FeedForward {
   // The weighted sum of what the experts picked for each row of `x` [tokens,
   // width] give, and the shared one: [tokens, width], valid until the next
   // call.  A token's result does not depend on the tokens beside it, as far as
-  // its experts' products do not.
+  // its experts' products do not.  `observer`, if not null, sees what goes into
+  // the experts' products, and does not stop them.
   MatrixView<const float> Mix(const ExpertWeights& weights,
-                              MatrixView<const float> x, OpTimes* times);
+                              MatrixView<const float> x, OpTimes* times,
+                              ActivationObserver* observer = nullptr);
 
  private:
   // A token that takes an expert, and how much of it.
@@ -63,6 +66,10 @@ class FeedForward {
   void AddExpert(const FeedForwardWeights& expert,
                  const std::vector<Pick>& picks, MatrixView<const float> x,
                  OpTimes* times);
+  void Observe(std::initializer_list<const PackedMatrix*> weights,
+               MatrixView<const float> x) {
+    if (observer_ != nullptr) observer_->Observe(weights, x);
+  }
 
   const ModelSpec& spec_;
   KernelContext& context_;
@@ -70,6 +77,7 @@ class FeedForward {
   Matrix gate_, up_, scores_, gathered_, given_, mixed_;
   std::vector<std::vector<Pick>> picks_;  // [experts]
   std::vector<int64_t> order_;            // Scratch of PickExperts().
+  ActivationObserver* observer_ = nullptr;  // During Mix().
 };
 
 }  // namespace ounce

@@ -95,8 +95,8 @@ std::unique_ptr<const ExpertWeights> ArrangeExperts(const ModelSpec& spec,
   return out;
 }
 
-LayerWeights ArrangeLayer(const ModelSpec& spec, int64_t layer,
-                          const Lookup& find) {
+LayerWeights FindLayer(const ModelSpec& spec, int64_t layer,
+                       const Lookup& find) {
   const auto name = [layer](absl::string_view suffix) {
     return LayerTensorName(layer, suffix);
   };
@@ -145,7 +145,7 @@ ModelWeights ArrangeStack(const ModelSpec& spec, const BoundTensors& bound,
   weights.project_in = find.Linear(kProjectIn);
   weights.embedding_norm = find.Norm(kEmbeddingNorm);
   for (int64_t layer = 0; layer < spec.stored_layers(); ++layer) {
-    weights.layers.push_back(ArrangeLayer(spec, layer, find));
+    weights.layers.push_back(FindLayer(spec, layer, find));
   }
   weights.final_norm = find.Norm(kFinalNorm);
   const absl::string_view transform = TransformName(spec.head);
@@ -168,6 +168,13 @@ ModelWeights ArrangeWeights(const ModelSpec& spec, const BoundTensors& bound) {
       ArrangeStack(EncoderOf(spec), bound, true));
   if (spec.encoder.vocab == 0) weights.encoder->embedding = weights.embedding;
   return weights;
+}
+
+LayerWeights ArrangeLayer(const ModelSpec& spec, int64_t layer,
+                          const BoundTensors& bound) {
+  ModelWeights model;
+  model.spec = spec;
+  return FindLayer(spec, layer, Lookup(bound, false, &model));
 }
 
 Norm NormOf(const ModelSpec& spec, const NormWeights& weights) {

@@ -86,6 +86,11 @@ struct ModelWeights {
 // matrices point where it points: its source must outlive the result.
 ModelWeights ArrangeWeights(const ModelSpec& spec, const BoundTensors& bound);
 
+// One layer, of whose tensors alone `bound` need consist.  No matrix may be
+// stored in pieces.
+LayerWeights ArrangeLayer(const ModelSpec& spec, int64_t layer,
+                          const BoundTensors& bound);
+
 // A norm of the model that `spec` describes; `weights` must outlive it.
 Norm NormOf(const ModelSpec& spec, const NormWeights& weights);
 
