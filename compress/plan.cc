@@ -16,6 +16,18 @@
 namespace ounce {
 namespace {
 
+// What compensates for rounding would fill the zeros of pruning.
+absl::Status CheckPassesAgree(const TensorPlan& plan) {
+  if (plan.prune == nullptr || plan.quantize == nullptr ||
+      !plan.quantize->method->calibrated()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "tensor '", plan.tensor->slot.name, "' is pruned and then quantised by ",
+      plan.quantize->method->name,
+      ", which would fill its zeros; give it method round_to_nearest or hqq"));
+}
+
 absl::StatusOr<TensorPlan> PlanTensor(const BoundTensor& tensor,
                                       const Recipe& recipe) {
   const PackedMatrix& matrix = tensor.matrix;
@@ -34,10 +46,14 @@ absl::StatusOr<TensorPlan> PlanTensor(const BoundTensor& tensor,
     if (plan.quantize != nullptr && plan.quantize->method == nullptr) {
       plan.quantize = nullptr;
     }
+    OUNCE_RETURN_IF_ERROR(CheckPassesAgree(plan));
   }
   if (plan.quantize != nullptr) {
     plan.codec = plan.quantize->options.codec;
     plan.group_size = plan.quantize->options.group_size;
+  } else if (recipe.calibrated() && LayerOf(tensor.slot.name).has_value()) {
+    // Scaled or corrected, it is no number of its own type any more.
+    plan.codec = Codec::kF32;
   }
   OUNCE_ASSIGN_OR_RETURN(plan.bytes, PackedBytes(plan.codec, matrix.rows,
                                                  matrix.cols, plan.group_size));

@@ -1,5 +1,6 @@
 #include "compress/recipe.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
@@ -43,10 +44,72 @@ quantize:
     scale: absmax
 )";
 
+constexpr absl::string_view kInt8SmoothRecipe =
+    R"(# Every matrix int8, one scale per row, of channels made even first;
+# activations in groups of 32.
+channel_scales: [smooth]
+quantize:
+  - tensors: [model.embed_tokens.weight, lm_head.weight]
+    codec: int8
+    activation_group_size: 32
+  - tensors: "*"
+    codec: int8
+    activation_group_size: 32
+    method: gptq
+    scale: least_squares
+    refine: 1
+)";
+
+constexpr absl::string_view kInt4AwqRecipe =
+    R"(# int4 with channels scaled by what they matter, then rounded to nearest.
+channel_scales: [awq]
+quantize:
+  - tensors: [model.embed_tokens.weight, lm_head.weight]
+    codec: int8
+  - tensors: "*"
+    codec: int4-progressive
+    group_size: 32
+    scale: least_squares
+)";
+
+constexpr absl::string_view kInt4GptqRecipe =
+    R"(# int4 in groups of 128, by GPTQ.
+quantize:
+  - tensors: [model.embed_tokens.weight, lm_head.weight]
+    codec: int8
+  - tensors: "*"
+    codec: int4-progressive
+    group_size: 128
+    method: gptq
+    scale: least_squares
+)";
+
+constexpr absl::string_view kInt4BestRecipe =
+    R"(# int4 with the least loss: channels made even, then scaled by what they
+# matter, GPTQ, and codes and scales refined.
+channel_scales: [smooth, awq]
+quantize:
+  - tensors: [model.embed_tokens.weight, lm_head.weight]
+    codec: int8
+  - tensors: "*"
+    codec: int4-progressive
+    group_size: 32
+    method: gptq
+    scale: least_squares
+    refine: 3
+)";
+
 constexpr std::array kBuiltIn = {
     std::pair<absl::string_view, absl::string_view>("float", kFloatRecipe),
     std::pair<absl::string_view, absl::string_view>("int8", kInt8Recipe),
     std::pair<absl::string_view, absl::string_view>("int4", kInt4Recipe),
+    std::pair<absl::string_view, absl::string_view>("int8-smooth",
+                                                    kInt8SmoothRecipe),
+    std::pair<absl::string_view, absl::string_view>("int4-awq", kInt4AwqRecipe),
+    std::pair<absl::string_view, absl::string_view>("int4-gptq",
+                                                    kInt4GptqRecipe),
+    std::pair<absl::string_view, absl::string_view>("int4-best",
+                                                    kInt4BestRecipe),
 };
 
 template <typename Rule>
@@ -113,6 +176,15 @@ std::string RuleYaml(const QuantizeRule& rule) {
   const bool absmax = rule.options.scale == ScaleMethod::kAbsMax;
   absl::StrAppend(&yaml, "    scale: ", absmax ? "absmax" : "least_squares",
                   "\n");
+  if (rule.method->calibrated()) {
+    absl::StrAppend(&yaml, "    damping: ", ExactNumber(rule.options.damping),
+                    "\n    act_order: ",
+                    rule.options.act_order ? "true" : "false",
+                    "\n    refine: ", rule.options.refine_sweeps, "\n");
+  }
+  if (rule.bias_correction) {
+    absl::StrAppend(&yaml, "    bias_correction: true\n");
+  }
   return yaml;
 }
 
@@ -148,8 +220,16 @@ absl::StatusOr<Recipe> LoadRecipe(const std::string& name_or_path) {
 }
 
 std::string RecipeYaml(const Recipe& recipe) {
-  if (recipe.prune.empty() && recipe.quantize.empty()) return "{}\n";
   std::string yaml;
+  if (!recipe.channel_scales.empty()) {
+    absl::StrAppend(
+        &yaml, "channel_scales: [",
+        absl::StrJoin(recipe.channel_scales, ", ",
+                      [](std::string* out, ChannelScaleMethod method) {
+                        absl::StrAppend(out, ChannelScaleName(method));
+                      }),
+        "]\n");
+  }
   if (!recipe.prune.empty()) absl::StrAppend(&yaml, "prune:\n");
   for (const PruneRule& rule : recipe.prune) {
     absl::StrAppend(&yaml, RuleYaml(rule));
@@ -158,7 +238,21 @@ std::string RecipeYaml(const Recipe& recipe) {
   for (const QuantizeRule& rule : recipe.quantize) {
     absl::StrAppend(&yaml, RuleYaml(rule));
   }
-  return yaml;
+  return yaml.empty() ? "{}\n" : yaml;
+}
+
+bool Recipe::calibrated() const {
+  return !channel_scales.empty() ||
+         std::any_of(quantize.begin(), quantize.end(),
+                     [](const QuantizeRule& rule) {
+                       return rule.bias_correction ||
+                              (rule.method != nullptr &&
+                               rule.method->calibrated());
+                     });
+}
+
+absl::string_view ChannelScaleName(ChannelScaleMethod method) {
+  return method == ChannelScaleMethod::kSmooth ? "smooth" : "awq";
 }
 
 const QuantizeRule* MatchRule(absl::Span<const QuantizeRule> rules,

@@ -15,12 +15,22 @@
 
 namespace ounce {
 
+// How the scales of channels are chosen that move from a matrix to what makes
+// its input.
+enum class ChannelScaleMethod {
+  kSmooth,  // SmoothQuant (quantize/channel_scales.h).
+  kAwq,     // AWQ (the same).
+};
+
 struct QuantizeRule {
   std::vector<std::string>
       tensors;  // Patterns: `*` any text, `?` one character.
   // Null: the tensor keeps the float type it has.
   const QuantizeMethod* method = nullptr;
   QuantizeOptions options;
+  // What rounding takes from the mean of a product goes into its bias, if it
+  // has one.
+  bool bias_correction = false;
 };
 
 struct PruneRule {
@@ -32,10 +42,18 @@ struct PruneRule {
 
 struct Recipe {
   std::vector<PruneRule> prune;
+  // One after the other, before anything is quantised.
+  std::vector<ChannelScaleMethod> channel_scales;
   // A matrix that no rule matches keeps the float type it has.  Vectors (norms
   // and biases) always do.
   std::vector<QuantizeRule> quantize;
+
+  // Whether it takes a calibration text.
+  bool calibrated() const;
 };
+
+// "smooth", "awq".
+absl::string_view ChannelScaleName(ChannelScaleMethod method);
 
 // Names of the built-in recipes, and the YAML of one; "" if there is none.
 std::vector<std::string> BuiltInRecipeNames();

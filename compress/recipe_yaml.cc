@@ -131,11 +131,54 @@ absl::Status ParseInt4(const Section& section, bool progressive,
   return absl::OkStatus();
 }
 
+// What methods take that look at a calibration text.
+absl::Status ParseCalibrated(const Section& section, QuantizeRule* rule) {
+  OUNCE_ASSIGN_OR_RETURN(
+      rule->bias_correction,
+      section.Get<bool>("bias_correction", false, "true or false"));
+  if (!rule->method->calibrated()) {
+    for (const char* key : {"damping", "act_order", "refine"}) {
+      if (!section.Has(key)) continue;
+      return section.Error(absl::StrCat("method ", rule->method->name,
+                                        " takes no \"", key, "\""));
+    }
+    return absl::OkStatus();
+  }
+  QuantizeOptions& options = rule->options;
+  OUNCE_ASSIGN_OR_RETURN(
+      options.damping,
+      section.Get<double>("damping", 0.01, "a number from 0 to 1"));
+  if (!(options.damping >= 0 && options.damping <= 1)) {
+    return section.Error("\"damping\": expected a number from 0 to 1");
+  }
+  OUNCE_ASSIGN_OR_RETURN(options.act_order,
+                         section.Get<bool>("act_order", true, "true or false"));
+  OUNCE_ASSIGN_OR_RETURN(
+      options.refine_sweeps,
+      section.Get<int>("refine", 0, "a number of sweeps from 0 to 100"));
+  if (options.refine_sweeps < 0 || options.refine_sweeps > 100) {
+    return section.Error("\"refine\": expected a number of sweeps, 0 to 100");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ChannelScaleMethod> ParseChannelScale(const YAML::Node& node) {
+  for (const ChannelScaleMethod method :
+       {ChannelScaleMethod::kSmooth, ChannelScaleMethod::kAwq}) {
+    if (node.IsScalar() && node.Scalar() == ChannelScaleName(method)) {
+      return method;
+    }
+  }
+  return ErrorAt(node.Mark(), "a channel scale: expected smooth or awq");
+}
+
 absl::StatusOr<QuantizeRule> ParseQuantizeRule(const YAML::Node& node) {
   OUNCE_ASSIGN_OR_RETURN(const Section section,
                          Section::Create(node, "a quantize rule",
                                          {"tensors", "codec", "method",
-                                          "group_size", "symmetric", "scale"}));
+                                          "group_size", "symmetric", "scale",
+                                          "damping", "act_order", "refine",
+                                          "bias_correction"}));
   QuantizeRule rule;
   OUNCE_ASSIGN_OR_RETURN(rule.tensors, section.Patterns("tensors"));
   OUNCE_ASSIGN_OR_RETURN(const std::string codec,
@@ -167,6 +210,7 @@ absl::StatusOr<QuantizeRule> ParseQuantizeRule(const YAML::Node& node) {
     OUNCE_RETURN_IF_ERROR(ParseInt4(section, progressive, &rule.options));
   }
   OUNCE_ASSIGN_OR_RETURN(rule.options.scale, ParseScale(section));
+  OUNCE_RETURN_IF_ERROR(ParseCalibrated(section, &rule));
   return rule;
 }
 
@@ -219,8 +263,11 @@ absl::Status ParseRules(const YAML::Node& list,
 absl::StatusOr<Recipe> Parse(const std::string& yaml) {
   const YAML::Node root = YAML::Load(yaml);
   OUNCE_RETURN_IF_ERROR(
-      Section::Create(root, "a recipe", {"prune", "quantize"}).status());
+      Section::Create(root, "a recipe", {"prune", "channel_scales", "quantize"})
+          .status());
   Recipe recipe;
+  OUNCE_RETURN_IF_ERROR(ParseRules(root["channel_scales"], ParseChannelScale,
+                                   &recipe.channel_scales));
   OUNCE_RETURN_IF_ERROR(
       ParseRules(root["prune"], ParsePruneRule, &recipe.prune));
   OUNCE_RETURN_IF_ERROR(

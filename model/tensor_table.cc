@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
@@ -185,6 +186,15 @@ std::vector<TensorSlot> TensorTable(const ModelSpec& spec) {
 
 std::string LayerTensorName(int64_t layer, absl::string_view suffix) {
   return absl::StrCat("model.layers.", layer, ".", suffix);
+}
+
+std::optional<int64_t> LayerOf(absl::string_view name) {
+  if (!absl::ConsumePrefix(&name, "model.layers.")) return std::nullopt;
+  int64_t layer;
+  if (!absl::SimpleAtoi(name.substr(0, name.find('.')), &layer)) {
+    return std::nullopt;
+  }
+  return layer;
 }
 
 std::string ExpertName(int64_t expert, absl::string_view projection) {

@@ -21,6 +21,7 @@
 #define OUNCE_MODEL_TENSOR_TABLE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -74,6 +75,8 @@ inline constexpr absl::string_view kEmbeddingNorm = "model.embed_norm";
 inline constexpr absl::string_view kFinalNorm = "model.norm";
 // "model.layers.3.mlp.up_proj.weight" from 3 and "mlp.up_proj.weight".
 std::string LayerTensorName(int64_t layer, absl::string_view suffix);
+// The 3 of it; nullopt when the name is of no layer of the main stack.
+std::optional<int64_t> LayerOf(absl::string_view name);
 
 // What the transform of a head is called, without ".weight" and ".bias".
 absl::string_view TransformName(HeadKind head);

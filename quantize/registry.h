@@ -14,9 +14,13 @@ namespace ounce {
 
 struct QuantizeMethod {
   absl::string_view name;
-  // Quantizes a whole matrix or any part of its rows.
+  // Quantizes a whole matrix or any part of its rows.  Null for methods that
+  // need calibration:
   absl::StatusOr<QuantizeResult> (*quantize)(MatrixView<const float> weight,
                                              const QuantizeOptions& options);
+  CreateCalibratedQuantizer create_calibrated = nullptr;
+
+  bool calibrated() const { return create_calibrated != nullptr; }
 };
 
 absl::Span<const QuantizeMethod> AllQuantizeMethods();

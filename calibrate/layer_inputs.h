@@ -1,0 +1,46 @@
+// Runs one layer over a calibration text and gathers what goes into some of its
+// matrices.
+#ifndef OUNCE_CALIBRATE_LAYER_INPUTS_H_
+#define OUNCE_CALIBRATE_LAYER_INPUTS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "calibrate/activation_store.h"
+#include "calibrate/input_statistics.h"
+#include "kernels/kernel_context.h"
+#include "runtime/executor.h"
+#include "runtime/weights.h"
+
+namespace ounce {
+
+// A layer as it runs; all must outlive the call.
+struct LayerRun {
+  Executor* executor;
+  KernelContext* context;
+  const LayerWeights* layer;
+  int64_t index;  // Of all layers.
+  const ActivationStore* inputs;
+};
+
+// Matrices of a layer that read the same input, by the data they point to in
+// the layer that runs.
+using SharedInput = std::vector<const uint8_t*>;
+
+// Statistics of each of `wanted`, from all windows.  The layer stops as soon as
+// it has shown the last of them, unless they are experts'.  Of matrices that no
+// token reached, `tokens` is 0.
+absl::StatusOr<std::vector<InputStatistics>> CollectInputs(
+    const LayerRun& run, absl::Span<const SharedInput> wanted,
+    bool second_moments);
+
+// Runs the whole layer and writes what it gives to `outputs`, of the same
+// windows, which may be `run.inputs`.
+absl::Status AdvanceLayer(const LayerRun& run, ActivationStore* outputs);
+
+}  // namespace ounce
+
+#endif  // OUNCE_CALIBRATE_LAYER_INPUTS_H_
