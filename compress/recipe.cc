@@ -225,7 +225,7 @@ std::string RecipeYaml(const Recipe& recipe) {
     absl::StrAppend(
         &yaml, "channel_scales: [",
         absl::StrJoin(recipe.channel_scales, ", ",
-                      [](std::string* out, ChannelScaleMethod method) {
+                      [](std::string* out, ScaleRule method) {
                         absl::StrAppend(out, ChannelScaleName(method));
                       }),
         "]\n");
@@ -251,8 +251,8 @@ bool Recipe::calibrated() const {
                      });
 }
 
-absl::string_view ChannelScaleName(ChannelScaleMethod method) {
-  return method == ChannelScaleMethod::kSmooth ? "smooth" : "awq";
+absl::string_view ChannelScaleName(ScaleRule method) {
+  return method == ScaleRule::kSmoothQuant ? "smooth" : "awq";
 }
 
 const QuantizeRule* MatchRule(absl::Span<const QuantizeRule> rules,

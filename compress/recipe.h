@@ -10,17 +10,11 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "prune/registry.h"
+#include "quantize/channel_scales.h"
 #include "quantize/quantizer.h"
 #include "quantize/registry.h"
 
 namespace ounce {
-
-// How the scales of channels are chosen that move from a matrix to what makes
-// its input.
-enum class ChannelScaleMethod {
-  kSmooth,  // SmoothQuant (quantize/channel_scales.h).
-  kAwq,     // AWQ (the same).
-};
 
 struct QuantizeRule {
   std::vector<std::string>
@@ -42,8 +36,9 @@ struct PruneRule {
 
 struct Recipe {
   std::vector<PruneRule> prune;
-  // One after the other, before anything is quantised.
-  std::vector<ChannelScaleMethod> channel_scales;
+  // How channels are scaled (model/scale_fold.h), one after the other, before
+  // anything is quantised.
+  std::vector<ScaleRule> channel_scales;
   // A matrix that no rule matches keeps the float type it has.  Vectors (norms
   // and biases) always do.
   std::vector<QuantizeRule> quantize;
@@ -53,7 +48,7 @@ struct Recipe {
 };
 
 // "smooth", "awq".
-absl::string_view ChannelScaleName(ChannelScaleMethod method);
+absl::string_view ChannelScaleName(ScaleRule method);
 
 // Names of the built-in recipes, and the YAML of one; "" if there is none.
 std::vector<std::string> BuiltInRecipeNames();

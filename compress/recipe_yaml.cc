@@ -162,9 +162,9 @@ absl::Status ParseCalibrated(const Section& section, QuantizeRule* rule) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<ChannelScaleMethod> ParseChannelScale(const YAML::Node& node) {
-  for (const ChannelScaleMethod method :
-       {ChannelScaleMethod::kSmooth, ChannelScaleMethod::kAwq}) {
+absl::StatusOr<ScaleRule> ParseChannelScale(const YAML::Node& node) {
+  for (const ScaleRule method :
+       {ScaleRule::kSmoothQuant, ScaleRule::kAwq}) {
     if (node.IsScalar() && node.Scalar() == ChannelScaleName(method)) {
       return method;
     }
