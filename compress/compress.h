@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "compress/compress_report.h"
 #include "compress/plan.h"
 #include "compress/recipe.h"
-#include "core/hash.h"
 #include "core/progress.h"
 #include "core/thread_pool.h"
 #include "formats/artifact/artifact.h"
@@ -20,26 +20,6 @@ namespace ounce {
 struct CompressOptions {
   std::string tool_version;   // Goes into the artifact's provenance.
   ProgressCallback progress;  // Counts bytes of the source.
-};
-
-struct CompressReport {
-  Hash128 artifact_id;
-  int64_t file_bytes = 0;
-  // Of the time that Compress() took: waiting for the disk, at its end.
-  double sync_seconds = 0.0;
-  // Per tensor, in the order of the plan: what was reached.
-  struct Tensor {
-    std::string name;
-    double snr_db = 0.0;
-    // Shares of weights that are 0 after pruning, and as stored: rounding to
-    // codes adds some.
-    double pruned = 0.0;
-    double sparsity = 0.0;
-    int64_t tiny_scales = 0;
-  };
-  std::vector<Tensor> tensors;
-  // What the user should know: tensors with scales too small for f16 ...
-  std::vector<std::string> warnings;
 };
 
 // Writes `model` as an artifact at `path`.  Memory stays within

@@ -6,14 +6,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <vector>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "compress/compress.h"
+#include "compress/compress_report.h"
 #include "compress/plan.h"
 #include "compress/tensor_pass.h"
 #include "formats/artifact/artifact_writer.h"

@@ -63,31 +63,70 @@ absl::StatusOr<std::unique_ptr<AtomicFile>> AtomicFile::Create(
     return absl::InvalidArgumentError(absl::StrCat(
         "cannot write '", path, "': it exists and is not a regular file"));
   }
-  const std::string partial = path + ".partial";
+  OUNCE_ASSIGN_OR_RETURN(const int fd, OpenLocked(path + ".partial", O_CREAT));
+  std::unique_ptr<AtomicFile> file(new AtomicFile(path, fd));
+  if (ftruncate(fd, 0) != 0) {
+    return ErrnoStatus(errno, "truncate", file->partial_path_);
+  }
+  return file;
+}
+
+absl::StatusOr<std::unique_ptr<AtomicFile>> AtomicFile::Reopen(
+    const std::string& path, int64_t size) {
+  OUNCE_ASSIGN_OR_RETURN(const int fd, OpenLocked(path + ".partial", 0));
+  std::unique_ptr<AtomicFile> file(new AtomicFile(path, fd));
+  file->kept_ = true;
+  struct stat info;
+  if (fstat(fd, &info) != 0) {
+    return ErrnoStatus(errno, "look at", file->partial_path_);
+  }
+  if (info.st_size < size) {
+    return absl::DataLossError(
+        absl::StrCat("'", file->partial_path_, "' has ", info.st_size,
+                     " bytes; expected at least ", size,
+                     ": it was damaged, start anew without --resume"));
+  }
+  if (ftruncate(fd, size) != 0) {
+    return ErrnoStatus(errno, "truncate", file->partial_path_);
+  }
+  // Blocks are written at multiples of their size: the last part comes back.
+  file->written_ = size / static_cast<int64_t>(kBlockBytes) *
+                   static_cast<int64_t>(kBlockBytes);
+  file->buffer_.resize(static_cast<size_t>(size - file->written_));
+  size_t done = 0;
+  while (done < file->buffer_.size()) {
+    const ssize_t got =
+        pread(fd, file->buffer_.data() + done, file->buffer_.size() - done,
+              file->written_ + static_cast<int64_t>(done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) {
+      return ErrnoStatus(got < 0 ? errno : EIO, "read", file->partial_path_);
+    }
+    done += static_cast<size_t>(got);
+  }
+  return file;
+}
+
+absl::StatusOr<int> AtomicFile::OpenLocked(const std::string& partial,
+                                           int flags) {
   while (true) {
-    const int fd = open(partial.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0) return ErrnoStatus(errno, "create", partial);
+    const int fd = open(partial.c_str(), O_RDWR | O_CLOEXEC | flags, 0644);
+    if (fd < 0) {
+      return ErrnoStatus(errno, flags == 0 ? "open" : "create", partial);
+    }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
       close(fd);
       return absl::FailedPreconditionError(
           absl::StrCat("another process is writing '", partial,
                        "'; wait for it or choose another output"));
     }
-    if (!StillNames(partial, fd)) {
-      close(fd);
-      continue;
-    }
-    if (ftruncate(fd, 0) != 0) {
-      const absl::Status status = ErrnoStatus(errno, "truncate", partial);
-      close(fd);
-      return status;
-    }
-    return std::unique_ptr<AtomicFile>(new AtomicFile(path, fd));
+    if (StillNames(partial, fd)) return fd;
+    close(fd);
   }
 }
 
 AtomicFile::~AtomicFile() {
-  if (!committed_) unlink(partial_path_.c_str());
+  if (!committed_ && !kept_) unlink(partial_path_.c_str());
   close(fd_);
 }
 
@@ -127,6 +166,16 @@ absl::Status AtomicFile::WriteAt(int64_t offset,
   if (buffered.empty()) return absl::OkStatus();
   const int64_t begin = offset + static_cast<int64_t>(written) - written_;
   std::copy(buffered.begin(), buffered.end(), buffer_.begin() + begin);
+  return absl::OkStatus();
+}
+
+absl::Status AtomicFile::Checkpoint() {
+  // What is left of a block stays in the buffer, to be written again with it.
+  OUNCE_RETURN_IF_ERROR(
+      WriteAll(fd_, buffer_.data(), buffer_.size(), written_, partial_path_));
+  if (fsync(fd_) != 0) return ErrnoStatus(errno, "sync", partial_path_);
+  OUNCE_RETURN_IF_ERROR(SyncFolderOf(path_));
+  kept_ = true;
   return absl::OkStatus();
 }
 

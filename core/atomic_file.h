@@ -24,7 +24,13 @@ class AtomicFile {
   // kNotFound, kPermissionDenied ...: the folder cannot be written.
   static absl::StatusOr<std::unique_ptr<AtomicFile>> Create(
       const std::string& path);
-  // Removes the partial file unless Commit() succeeded.
+  // Opens the partial file that an interrupted process left, cuts it to `size`
+  // bytes, locks it as Create() does and goes on from there.
+  // kNotFound: there is none; kDataLoss: it is shorter; kFailedPrecondition: a
+  // live process is writing it.
+  static absl::StatusOr<std::unique_ptr<AtomicFile>> Reopen(
+      const std::string& path, int64_t size);
+  // Removes the partial file unless Commit() succeeded or it is to be kept.
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -39,6 +45,11 @@ class AtomicFile {
   int64_t size() const {
     return written_ + static_cast<int64_t>(buffer_.size());
   }
+
+  // Writes what was appended and syncs it: a Reopen() of size() bytes will find
+  // them whatever happens.  From then on the partial file outlives this object.
+  absl::Status Checkpoint();
+  const std::string& partial_path() const { return partial_path_; }
 
   // Syncs, renames and syncs the folder.  Call once, last.
   absl::Status Commit();
@@ -58,6 +69,8 @@ class AtomicFile {
   // huge pages, from which a map of it is read a sixth faster.
   static constexpr size_t kBlockBytes = size_t{2} << 20;
 
+  // The partial file, created if need be and locked.
+  static absl::StatusOr<int> OpenLocked(const std::string& partial, int flags);
   absl::Status Flush();
 
   const std::string path_;
@@ -66,6 +79,7 @@ class AtomicFile {
   int64_t written_ = 0;
   std::vector<uint8_t> buffer_;  // Appended, from written_ on.
   bool committed_ = false;
+  bool kept_ = false;  // There is a checkpoint.
   double sync_seconds_ = 0.0;
 };
 

@@ -49,9 +49,9 @@ struct QuantizeResult {
 
 struct CalibratedResult {
   QuantizeResult quantized;
-  // trace(D H D^T) over trace(W H W^T), D what rounding changed and H the
-  // second moments: the share of the output's square that is lost.  Of plain
-  // rounding to the same codec, and of this method.
+  // trace(D H D^T), D what rounding changed and H the second moments: what the
+  // output loses, squared, per token.  Of plain rounding to the same codec with
+  // scales as good, and of this method.
   double error_before = 0.0;
   double error_after = 0.0;
 };
@@ -62,20 +62,21 @@ class CalibratedQuantizer {
  public:
   virtual ~CalibratedQuantizer() = default;
 
-  // `weight` is [out, in], finite.
+  // `weight` is [out, in], finite; `options` are for the codec and its scales.
   // kInvalidArgument: a shape, or a scale above the largest of the codec.
   virtual absl::StatusOr<CalibratedResult> Quantize(
       MatrixView<const float> weight, const QuantizeOptions& options) = 0;
 };
 
 // `second_moment` [in, in] is the mean of x x^T over tokens
-// (calibrate/input_statistics.h); it and `context` must outlive the result.
+// (calibrate/input_statistics.h); it and `context` must outlive the result.  Of
+// `options`, what follows `scale` counts, with this damping.
 // kFailedPrecondition: it is not positive definite with `damping` on its
 // diagonal, or not finite: raise `damping`, or fall back to another method.
 using CreateCalibratedQuantizer =
     absl::StatusOr<std::unique_ptr<CalibratedQuantizer>> (*)(
-        MatrixView<const float> second_moment, double damping, bool act_order,
-        KernelContext* context);
+        MatrixView<const float> second_moment, const QuantizeOptions& options,
+        double damping, KernelContext* context);
 
 }  // namespace ounce
 

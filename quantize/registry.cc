@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "quantize/gptq_method.h"
 #include "quantize/round_to_nearest.h"
 
 namespace ounce {
@@ -11,6 +12,7 @@ namespace {
 
 constexpr std::array kMethods = {
     QuantizeMethod{"round_to_nearest", QuantizeRoundToNearest},
+    QuantizeMethod{"gptq", nullptr, CreateGptqQuantizer},
 };
 
 }  // namespace

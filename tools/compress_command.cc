@@ -13,6 +13,7 @@
 #include "core/packing/codec.h"
 #include "core/status_macros.h"
 #include "formats/model_file.h"
+#include "tools/calibrated_run.h"
 #include "tools/command.h"
 #include "tools/command_line.h"
 #include "tools/loaded_model.h"
@@ -27,6 +28,7 @@ struct CompressArguments {
   std::string recipe = "int4";
   bool dry_run = false;
   bool strict = false;
+  CalibrationArguments calibration;
 };
 
 double BitsOf(const TensorPlan& row) {
@@ -104,16 +106,17 @@ Json ResultJson(const CompressReport& report, const Plan& plan,
                 const std::string& output, double seconds) {
   Json::Array tensors;
   for (size_t i = 0; i < report.tensors.size(); ++i) {
-    const CompressReport::Tensor& tensor = report.tensors[i];
     const TensorPlan& row = plan.tensors[i];
-    tensors.push_back(Json::Of({{"name", tensor.name},
-                                {"codec", GetCodecInfo(row.codec).name},
-                                {"group_size", row.group_size},
-                                {"bits", BitsOf(row)},
-                                {"bytes", row.bytes},
-                                {"snr_db", tensor.snr_db},
-                                {"pruned", tensor.pruned},
-                                {"sparsity", tensor.sparsity}}));
+    Json::Object tensor = *TensorReportJson(report.tensors[i]).AsObject();
+    tensor.Set("codec", GetCodecInfo(row.codec).name);
+    tensor.Set("group_size", row.group_size);
+    tensor.Set("bits", BitsOf(row));
+    tensor.Set("bytes", row.bytes);
+    tensors.push_back(std::move(tensor));
+  }
+  Json::Array scales;
+  for (const ChannelScaleReport& line : report.channel_scales) {
+    scales.push_back(ChannelScaleReportJson(line));
   }
   return Json::Of({{"artifact", Json::Of({{"id", report.artifact_id.Hex()}})},
                    {"output", output},
@@ -125,6 +128,8 @@ Json ResultJson(const CompressReport& report, const Plan& plan,
                    {"peak_rss_bytes", PeakResidentBytes()},
                    {"warnings", Json::Array(report.warnings.begin(),
                                             report.warnings.end())},
+                   {"resumed_layers", report.resumed_layers},
+                   {"channel_scales", scales},
                    {"tensors", tensors}});
 }
 
@@ -134,7 +139,7 @@ std::string SparsityTable(const CompressReport& report, const Plan& plan) {
       {"pruned tensor", "pruned", "zero as stored"}};
   for (size_t i = 0; i < report.tensors.size(); ++i) {
     if (plan.tensors[i].prune == nullptr) continue;
-    const CompressReport::Tensor& tensor = report.tensors[i];
+    const TensorReport& tensor = report.tensors[i];
     rows.push_back({tensor.name,
                     absl::StrFormat("%.2f %%", 100 * tensor.pruned),
                     absl::StrFormat("%.2f %%", 100 * tensor.sparsity)});
@@ -148,6 +153,19 @@ absl::StatusOr<Recipe> Load(const CompressArguments& arguments) {
   return recipe;
 }
 
+// Every tensor by itself.
+absl::StatusOr<CompressReport> RunPlain(const ModelFile& model,
+                                        const Recipe& recipe, const Plan& plan,
+                                        const std::string& output,
+                                        const CommonOptions& common,
+                                        ThreadPool* pool) {
+  CompressOptions options;
+  options.tool_version = std::string(ToolVersion());
+  ProgressBar bar("compressing", "bytes", common);
+  options.progress = bar.callback();
+  return Compress(model, recipe, plan, output, options, pool);
+}
+
 absl::StatusOr<ExitCode> Run(const CompressArguments& arguments,
                              const CommonOptions& common) {
   if (arguments.output.empty() && !arguments.dry_run) {
@@ -155,6 +173,12 @@ absl::StatusOr<ExitCode> Run(const CompressArguments& arguments,
         "give the output with -o model.oz, or --dry-run"));
   }
   OUNCE_ASSIGN_OR_RETURN(const Recipe recipe, Load(arguments));
+  if (arguments.calibration.given() && !recipe.calibrated()) {
+    return UsageError(absl::InvalidArgumentError(absl::StrCat(
+        "recipe ", arguments.recipe,
+        " needs no calibration: leave out --calibrate, --calibration-tokens, "
+        "--calibration-context, --calibration-seed, --max-ram and --resume")));
+  }
   const auto start = std::chrono::steady_clock::now();
   OUNCE_ASSIGN_OR_RETURN(
       const ModelFile model,
@@ -172,19 +196,24 @@ absl::StatusOr<ExitCode> Run(const CompressArguments& arguments,
   }
   OUNCE_ASSIGN_OR_RETURN(const Plan plan,
                          Annotate(MakePlan(model.bound, recipe), model.path));
-  ThreadPool pool(common.num_threads());
+  OUNCE_ASSIGN_OR_RETURN(const Engine engine, CreateEngine(common));
   if (arguments.dry_run) {
-    OUNCE_RETURN_IF_ERROR(Annotate(PrintPlan(plan, common, &pool), model.path));
+    OUNCE_RETURN_IF_ERROR(Annotate(
+        PrintPlan(plan, common, engine.pool.get()), model.path));
+    if (recipe.calibrated()) {
+      OUNCE_RETURN_IF_ERROR(
+          PlanCalibratedRun(model, recipe, plan, arguments.calibration, common,
+                            engine.context.get())
+              .status());
+    }
     return kExitDone;
   }
-  CompressOptions options;
-  options.tool_version = std::string(ToolVersion());
-  absl::StatusOr<CompressReport> report;
-  {
-    ProgressBar bar("compressing", "bytes", common);
-    options.progress = bar.callback();
-    report = Compress(model, recipe, plan, arguments.output, options, &pool);
-  }
+  const absl::StatusOr<CompressReport> report =
+      recipe.calibrated()
+          ? RunCalibrated(model, recipe, plan, arguments.calibration,
+                          arguments.output, common, engine.context.get())
+          : RunPlain(model, recipe, plan, arguments.output, common,
+                     engine.pool.get());
   if (!report.ok()) return Annotate(report.status(), model.path);
   // Without the sync, whose time says more of the disk than of the work.
   const double seconds =
@@ -197,7 +226,8 @@ absl::StatusOr<ExitCode> Run(const CompressArguments& arguments,
               << "\n";
     return kExitDone;
   }
-  std::cout << SparsityTable(*report, plan) << Totals(plan) << "\n"
+  std::cout << SparsityTable(*report, plan) << CalibrationTables(*report)
+            << Totals(plan) << "\n"
             << absl::StrFormat(
                    "wrote %s: %s; %.2f s to the renamed file less the final "
                    "sync, %.2f s sync; peak memory %s, id %s\n",
@@ -220,6 +250,7 @@ void Declare(CommandLine& line, CompressArguments* arguments) {
   line.Flag("--dry-run",
             "Print what would happen to each tensor, sizes, memory and time",
             &arguments->dry_run);
+  DeclareCalibration(line, &arguments->calibration);
   line.Flag(
       "--strict",
       "Fail when the checkpoint has tensors the architecture does not know",

@@ -4,25 +4,68 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/checked.h"
+#include "core/mapped_file.h"
 #include "core/status_macros.h"
 #include "formats/artifact/layout.h"
 #include "formats/artifact/metadata.h"
 
 namespace ounce {
+namespace {
+
+int64_t WeightsOffset(int64_t weight_bytes) {
+  return weight_bytes > kLargeWeightBytes ? kLargeWeightAlignment
+                                          : kWeightAlignment;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<ArtifactWriter>> ArtifactWriter::Create(
     const std::string& path, int64_t weight_bytes) {
   OUNCE_ASSIGN_OR_RETURN(std::unique_ptr<AtomicFile> file,
                          AtomicFile::Create(path));
-  const int64_t weights_offset = weight_bytes > kLargeWeightBytes
-                                     ? kLargeWeightAlignment
-                                     : kWeightAlignment;
+  const int64_t weights_offset = WeightsOffset(weight_bytes);
   std::unique_ptr<ArtifactWriter> writer(
       new ArtifactWriter(std::move(file), weights_offset));
   // Room for the header, which is written last.
   const std::array<uint8_t, kArtifactHeaderBytes> blank = {};
   OUNCE_RETURN_IF_ERROR(writer->file_->Append(blank));
   OUNCE_RETURN_IF_ERROR(writer->PadTo(weights_offset));
+  return writer;
+}
+
+absl::StatusOr<std::unique_ptr<ArtifactWriter>> ArtifactWriter::Resume(
+    const std::string& path, int64_t weight_bytes,
+    std::vector<TensorRecord> records) {
+  const int64_t weights_offset = WeightsOffset(weight_bytes);
+  int64_t size = weights_offset;
+  for (const TensorRecord& record : records) {
+    if (record.offset < size || record.bytes < 0 ||
+        record.bytes > INT64_MAX - record.offset) {
+      return absl::DataLossError(
+          absl::StrCat("tensor '", record.name, "' lies at ", record.offset,
+                       ", within what is before it; start anew without "
+                       "--resume"));
+    }
+    size = record.offset + record.bytes;
+  }
+  OUNCE_ASSIGN_OR_RETURN(std::unique_ptr<AtomicFile> file,
+                         AtomicFile::Reopen(path, size));
+  OUNCE_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> map,
+                         MappedFile::Open(file->partial_path()));
+  std::unique_ptr<ArtifactWriter> writer(
+      new ArtifactWriter(std::move(file), weights_offset));
+  for (const TensorRecord& record : records) {
+    const auto bytes = map->bytes().subspan(static_cast<size_t>(record.offset),
+                                            static_cast<size_t>(record.bytes));
+    if (!(Xxh3(bytes) == record.hash)) {
+      return absl::DataLossError(absl::StrCat(
+          "'", map->path(), "': tensor '", record.name,
+          "' is not what was written; start anew without --resume"));
+    }
+    map->Release(bytes);
+    writer->names_.insert(record.name);
+  }
+  writer->records_ = std::move(records);
   return writer;
 }
 

@@ -30,6 +30,20 @@ class ArtifactWriter {
   static absl::StatusOr<std::unique_ptr<ArtifactWriter>> Create(
       const std::string& path, int64_t weight_bytes);
 
+  // Goes on after Checkpoint() in a process that is no more: `records` are what
+  // records() was then, `weight_bytes` what Create() was given.
+  // Errors as AtomicFile::Reopen; kDataLoss: the tensors' bytes are not what was
+  // written.
+  static absl::StatusOr<std::unique_ptr<ArtifactWriter>> Resume(
+      const std::string& path, int64_t weight_bytes,
+      std::vector<TensorRecord> records);
+  // Makes what is written safe; between tensors.  From then on the partial file
+  // outlives a failure.
+  absl::Status Checkpoint() { return file_->Checkpoint(); }
+  // Of the tensors so far, and the file that holds them after a Checkpoint().
+  absl::Span<const TensorRecord> records() const { return records_; }
+  const std::string& partial_path() const { return file_->partial_path(); }
+
   // Starts a tensor: name, shape, codec and group size of `record` are used.
   // kInvalidArgument: a name given twice, or a shape that codec cannot have.
   absl::Status BeginTensor(TensorRecord record);

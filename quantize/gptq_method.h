@@ -1,0 +1,16 @@
+// GPTQ (quantize/gptq.h) as a method that a recipe can name.
+#ifndef OUNCE_QUANTIZE_GPTQ_METHOD_H_
+#define OUNCE_QUANTIZE_GPTQ_METHOD_H_
+
+#include "quantize/quantizer.h"
+
+namespace ounce {
+
+// As CreateCalibratedQuantizer.
+absl::StatusOr<std::unique_ptr<CalibratedQuantizer>> CreateGptqQuantizer(
+    MatrixView<const float> second_moment, const QuantizeOptions& options,
+    double damping, KernelContext* context);
+
+}  // namespace ounce
+
+#endif  // OUNCE_QUANTIZE_GPTQ_METHOD_H_
