@@ -161,11 +161,20 @@ std::string RuleYaml(const QuantizeRule& rule) {
     return yaml;
   }
   const Codec codec = rule.options.codec;
+  const int activation_group = GetCodecInfo(codec).activation_group;
+  const bool int8 = codec == Codec::kInt8 || activation_group > 0;
   const bool asymmetric = codec == Codec::kInt4Asymmetric;
-  // Zero points are an option of int4, not a codec of their own.
-  absl::StrAppend(&yaml,
-                  "    codec: ", asymmetric ? "int4" : GetCodecInfo(codec).name,
+  // Groups of activations are an option of int8 and zero points one of int4,
+  // not codecs of their own.
+  absl::StrAppend(&yaml, "    codec: ",
+                  int8         ? "int8"
+                  : asymmetric ? "int4"
+                               : GetCodecInfo(codec).name,
                   "\n    method: ", rule.method->name, "\n");
+  if (int8) {
+    absl::StrAppend(&yaml, "    activation_group_size: ", activation_group,
+                    "\n");
+  }
   if (GetCodecInfo(codec).grouped) {
     absl::StrAppend(&yaml, "    group_size: ", rule.options.group_size, "\n");
   }

@@ -172,13 +172,26 @@ absl::StatusOr<ScaleRule> ParseChannelScale(const YAML::Node& node) {
   return ErrorAt(node.Mark(), "a channel scale: expected smooth or awq");
 }
 
+absl::Status ParseInt8(const Section& section, QuantizeOptions* options) {
+  OUNCE_ASSIGN_OR_RETURN(
+      const int64_t group_size,
+      section.Get<int64_t>("activation_group_size", 0, "0 or 32"));
+  for (const Codec codec : {Codec::kInt8, Codec::kInt8ActivationGroups}) {
+    if (GetCodecInfo(codec).activation_group != group_size) continue;
+    options->codec = codec;
+    return absl::OkStatus();
+  }
+  return section.Error(
+      absl::StrCat("activation_group_size ", group_size, "; expected 0 or 32"));
+}
+
 absl::StatusOr<QuantizeRule> ParseQuantizeRule(const YAML::Node& node) {
-  OUNCE_ASSIGN_OR_RETURN(const Section section,
-                         Section::Create(node, "a quantize rule",
-                                         {"tensors", "codec", "method",
-                                          "group_size", "symmetric", "scale",
-                                          "damping", "act_order", "refine",
-                                          "bias_correction"}));
+  OUNCE_ASSIGN_OR_RETURN(
+      const Section section,
+      Section::Create(node, "a quantize rule",
+                      {"tensors", "codec", "method", "activation_group_size",
+                       "group_size", "symmetric", "scale", "damping", "act_order",
+                       "refine", "bias_correction"}));
   QuantizeRule rule;
   OUNCE_ASSIGN_OR_RETURN(rule.tensors, section.Patterns("tensors"));
   OUNCE_ASSIGN_OR_RETURN(const std::string codec,
@@ -193,6 +206,10 @@ absl::StatusOr<QuantizeRule> ParseQuantizeRule(const YAML::Node& node) {
     return section.Error(absl::StrCat(
         "codec ", codec, " takes no \"group_size\" and no \"symmetric\""));
   }
+  if (codec != "int8" && section.Has("activation_group_size")) {
+    return section.Error(
+        absl::StrCat("codec ", codec, " takes no \"activation_group_size\""));
+  }
   if (codec == "float") {
     if (section.Has("method") || section.Has("scale")) {
       return section.Error("codec float takes no \"method\" and no \"scale\"");
@@ -206,9 +223,8 @@ absl::StatusOr<QuantizeRule> ParseQuantizeRule(const YAML::Node& node) {
       FindQuantizeMethod(method);
   if (!found.ok()) return section.Error(found.status().message());
   rule.method = *found;
-  if (grouped) {
-    OUNCE_RETURN_IF_ERROR(ParseInt4(section, progressive, &rule.options));
-  }
+  OUNCE_RETURN_IF_ERROR(grouped ? ParseInt4(section, progressive, &rule.options)
+                                : ParseInt8(section, &rule.options));
   OUNCE_ASSIGN_OR_RETURN(rule.options.scale, ParseScale(section));
   OUNCE_RETURN_IF_ERROR(ParseCalibrated(section, &rule));
   return rule;

@@ -21,9 +21,10 @@
 namespace ounce {
 
 // Of ours; the foreign ones share the product KernelTable::matmul_blocks.
-inline constexpr int kNumCodecs = 7;
+inline constexpr int kNumCodecs = 8;
 
-// Columns whose codes are summed in one entry of QuantizedRows::sums.
+// Columns whose codes are summed in one entry of QuantizedRows::sums, and which
+// share a scale where a token has several.
 inline constexpr int64_t kSumCols = 32;
 
 // What QuantizedRows::stride is a multiple of.
@@ -38,12 +39,15 @@ inline int32_t DecodeSum(int32_t entry) {
   return -static_cast<int16_t>(entry) / 8;
 }
 
-// Activations quantised per token: x[t, c] = scales[t] * codes[t, c].
-// scale = max|x| / 127; codes = x / scale rounded half to even, in -127..127;
-// an all-zero token has scale 0 and codes 0.
+// Activations quantised per token, or per token and group of kSumCols columns:
+//   x[t, c] = scales[t] * codes[t, c]            or
+//   x[t, c] = scales[t, c / kSumCols] * codes[t, c].
+// scale = max|x| / 127 over what shares it; codes = x / scale rounded half to
+// even, in -127..127; where all is zero, so are scale and codes.
 struct QuantizedRows {
   const int8_t* codes = nullptr;  // [tokens, stride]; zero from `cols` on.
-  const float* scales = nullptr;  // [tokens]
+  // [tokens], or by groups [tokens, stride / kSumCols].
+  const float* scales = nullptr;
   const int32_t* sums = nullptr;  // [tokens, stride / kSumCols], encoded.
   int64_t tokens = 0;
   int64_t cols = 0;
@@ -65,11 +69,13 @@ struct Int8Panels {
   int32_t* offsets = nullptr;  // [rows]: 128 times the sum of a row's codes.
 };
 
-// The input of a product in both forms; a quantised codec reads `quantized`, a
-// float one reads `dense`.  The other may be empty.
+// The input of a product in all forms: a float codec reads `dense`, a quantised
+// one `quantized`, or `grouped` if its CodecInfo::activation_group is not 0.
+// Those that no product reads may be empty.
 struct MatMulInput {
   MatrixView<const float> dense;  // [tokens, in]
-  QuantizedRows quantized;
+  QuantizedRows quantized;        // One scale per token.
+  QuantizedRows grouped;          // One per token and group.
 };
 
 // out[t, r] = sum over c of x[t, c] * w[r, c] for all tokens and the weight
@@ -82,6 +88,9 @@ struct MatMulInput {
 //   int4-progressive: out = (x_scale * row_scale) * float(isum);
 //          isum = sum over groups g of group_scale[g] * (sum(code * x) -
 //          8 * sum(x)), exact in int32
+//   int8-activation-groups:
+//          acc = fma(x_scale[g], float(isum[g]), acc) for groups g of kSumCols
+//          columns in order, from 0; out = acc * w_scale
 //   float: any order of summation in f32 with at least 8 partial sums.
 using MatMulKernel = void (*)(const MatMulInput& x, const PackedMatrix& w,
                               int64_t row_begin, int64_t row_end,
@@ -164,6 +173,10 @@ struct KernelTable {
   // entries.  Same bits on every instruction set.  The input must be finite.
   void (*quantize_row)(const float* x, int64_t cols, int64_t stride,
                        int8_t* codes, float* scale, int32_t* sums) = nullptr;
+  // The same by groups: `scales` has stride / kSumCols entries.
+  void (*quantize_row_groups)(const float* x, int64_t cols, int64_t stride,
+                              int8_t* codes, float* scales,
+                              int32_t* sums) = nullptr;
 
   // out = codes + 128, `size` of them.  Null in the reference, which takes
   // none.

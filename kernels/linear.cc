@@ -30,9 +30,9 @@ constexpr int64_t kMinInt8PanelTokens = 16;
 
 enum class Engine { kKernel, kUnsignedKernel, kFloatPanels, kInt8Panels };
 
-// Float scales per group would cut oneDNN's inner dimension to 32 and leave it
-// nothing to gain: prompts over them stay with our own kernel on every
-// instruction set.
+// Float scales per group, of weights or activations, would cut oneDNN's inner
+// dimension to 32 and leave it nothing to gain: prompts over them stay with our
+// own kernel on every instruction set.
 Engine ChooseEngine(const KernelTable& table, Codec codec, int64_t tokens) {
   const CodecInfo& info = GetCodecInfo(codec);
   if (!info.quantized) {
@@ -102,14 +102,14 @@ int64_t TaskRows(const KernelTable& table, const Projection& projection) {
 MatMulInput PrepareInput(KernelContext& context, const MatMulInput& x,
                          absl::Span<const Projection> projections) {
   const KernelTable& table = context.table();
-  QuantizedRows rows = x.quantized;
   if (std::none_of(projections.begin(), projections.end(),
                    [&](const Projection& projection) {
                      return TakesUnsigned(ChooseEngine(
-                         table, projection.weight->codec, rows.tokens));
+                         table, projection.weight->codec, projection.out.rows));
                    })) {
     return x;
   }
+  const QuantizedRows& rows = x.quantized;
   const int64_t size = RoundUp(rows.tokens, kPanelTokens) * rows.stride;
   auto* codes = reinterpret_cast<uint8_t*>(
       context.SharedFloats(DivideUp(size, int64_t{sizeof(float)})));
@@ -118,8 +118,9 @@ MatMulInput PrepareInput(KernelContext& context, const MatMulInput& x,
                         codes + token * rows.stride);
   });
   // Tokens beyond the last are multiplied too; nobody reads what they give.
-  rows.unsigned_codes = codes;
-  return {x.dense, rows};
+  MatMulInput prepared = x;
+  prepared.quantized.unsigned_codes = codes;
+  return prepared;
 }
 
 int64_t NumTasks(const KernelTable& table, const Projection& projection) {

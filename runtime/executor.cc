@@ -441,9 +441,9 @@ MatMulInput Executor::SubLayerInput(
   normed_.Resize(residual_.rows(), residual_.cols());
   MatMulInput input;
   input.dense = normed_.view();
-  if (AnyQuantized(weights)) {
-    input.quantized = quantizer_.NormAndQuantize(
-        context_, NormOf(spec(), norm), residual_.view(), normed_.view());
+  if (const QuantizedForms forms = FormsFor(weights); forms.any()) {
+    input = quantizer_.NormAndQuantize(context_, NormOf(spec(), norm),
+                                       residual_.view(), normed_.view(), forms);
   } else {
     Normalize(context_, NormOf(spec(), norm), residual_.view(), normed_.view());
   }

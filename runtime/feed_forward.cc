@@ -4,7 +4,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "core/packing/codec.h"
 #include "kernels/row_tasks.h"
 
 namespace ounce {
@@ -43,20 +42,13 @@ Activation KernelActivation(ActivationKind kind) {
   return Activation::kSilu;
 }
 
-bool AnyQuantized(std::initializer_list<const PackedMatrix*> weights) {
-  return std::any_of(weights.begin(), weights.end(), [](const PackedMatrix* w) {
-    return GetCodecInfo(w->codec).quantized;
-  });
-}
-
 MatMulInput ProductInput(KernelContext& context, MatrixView<const float> x,
                          std::initializer_list<const PackedMatrix*> weights,
                          RowQuantizer* quantizer) {
+  const QuantizedForms forms = FormsFor(weights);
+  if (forms.any()) return quantizer->Quantize(context, x, forms);
   MatMulInput input;
   input.dense = x;
-  if (AnyQuantized(weights)) {
-    input.quantized = quantizer->Quantize(context, x);
-  }
   return input;
 }
 

@@ -21,15 +21,13 @@
 
 namespace ounce {
 
-// `x` in the form that products with `weights` read: quantised by `quantizer`
-// if any of them must have it so.
+// `x` in the forms that products with `weights` read: quantised by `quantizer`
+// as any of them must have it.
 MatMulInput ProductInput(KernelContext& context, MatrixView<const float> x,
                          std::initializer_list<const PackedMatrix*> weights,
                          RowQuantizer* quantizer);
 // The kernels' name of an activation.
 Activation KernelActivation(ActivationKind kind);
-// Whether any of `weights` is quantised.
-bool AnyQuantized(std::initializer_list<const PackedMatrix*> weights);
 
 // Keeps scratch memory from call to call; not thread-safe.
 class FeedForward {

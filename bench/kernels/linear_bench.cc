@@ -33,9 +33,8 @@ void BM_Linear(benchmark::State& state, Codec codec) {
   const Matrix x = RandomMatrix(tokens, cols);
   Matrix out(tokens, rows);
   RowQuantizer quantizer;
-  MatMulInput input;
-  input.dense = x.view();
-  input.quantized = quantizer.Quantize(context, x.view());
+  const MatMulInput input =
+      quantizer.Quantize(context, x.view(), FormsFor({&weights[0].matrix()}));
   size_t next = 0;
   for (auto _ : state) {
     Linear(context, input, {{&weights[next].matrix(), nullptr, out.view()}});
@@ -73,6 +72,9 @@ BENCHMARK_CAPTURE(BM_Linear, int4_asym, Codec::kInt4Asymmetric)->Apply(Shapes);
 BENCHMARK_CAPTURE(BM_Linear, int4_progressive, Codec::kInt4Progressive)
     ->Apply(Shapes);
 BENCHMARK_CAPTURE(BM_Linear, int8, Codec::kInt8)->Apply(Shapes);
+BENCHMARK_CAPTURE(BM_Linear, int8_activation_groups,
+                  Codec::kInt8ActivationGroups)
+    ->Apply(Shapes);
 BENCHMARK_CAPTURE(BM_Linear, bf16, Codec::kBF16)->Apply(Shapes);
 BENCHMARK_CAPTURE(BM_Linear, f16, Codec::kF16)->Apply(Shapes);
 BENCHMARK_CAPTURE(BM_Linear, f32, Codec::kF32)->Apply(Shapes);

@@ -36,17 +36,18 @@ void BM_RmsNorm(benchmark::State& state) {
 }
 BENCHMARK(BM_RmsNorm);
 
-void BM_QuantizeRows(benchmark::State& state) {
+void BM_QuantizeRows(benchmark::State& state, QuantizedForms forms) {
   ThreadPool pool(1);
   KernelContext context(SupportedIsas().back(), &pool);
   const Matrix x = RandomMatrix(kTokens, kWidth);
   RowQuantizer quantizer;
   for (auto _ : state) {
-    benchmark::DoNotOptimize(quantizer.Quantize(context, x.view()).codes);
+    benchmark::DoNotOptimize(quantizer.Quantize(context, x.view(), forms));
   }
   SetBytes(state, 5);
 }
-BENCHMARK(BM_QuantizeRows);
+BENCHMARK_CAPTURE(BM_QuantizeRows, by_token, QuantizedForms{true, false});
+BENCHMARK_CAPTURE(BM_QuantizeRows, by_group, QuantizedForms{false, true});
 
 void BM_GatedActivation(benchmark::State& state, Activation activation) {
   ThreadPool pool(1);

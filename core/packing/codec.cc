@@ -19,6 +19,18 @@ namespace {
 
 float KeepScale(float scale, float) { return scale; }
 
+constexpr CodecInfo kInt8Info = {Codec::kInt8,   "int8",   8,
+                                 true,           false,    Int8PackedBytes,
+                                 UnpackInt8Rows, PackInt8, KeepScale};
+
+constexpr CodecInfo kInt8ActivationGroupsInfo = [] {
+  CodecInfo info = kInt8Info;
+  info.codec = Codec::kInt8ActivationGroups;
+  info.name = "int8-activation-groups";
+  info.activation_group = 32;
+  return info;
+}();
+
 // In the order of the enum.
 constexpr std::array kCodecs = {
     CodecInfo{Codec::kF32, "f32", 32, false, false, F32PackedBytes,
@@ -27,8 +39,7 @@ constexpr std::array kCodecs = {
               UnpackF16Rows, nullptr, nullptr},
     CodecInfo{Codec::kBF16, "bf16", 16, false, false, HalfPackedBytes,
               UnpackBF16Rows, nullptr, nullptr},
-    CodecInfo{Codec::kInt8, "int8", 8, true, false, Int8PackedBytes,
-              UnpackInt8Rows, PackInt8, KeepScale},
+    kInt8Info,
     CodecInfo{Codec::kInt4, "int4", 4, true, true, Int4PackedBytes,
               UnpackInt4Rows, PackInt4, RoundInt4Scale},
     CodecInfo{Codec::kInt4Asymmetric, "int4-asym", 4, true, true,
@@ -38,6 +49,7 @@ constexpr std::array kCodecs = {
               Int4ProgressivePackedBytes, UnpackInt4ProgressiveRows,
               PackInt4Progressive, RoundInt4ProgressiveScale,
               kInt4ProgressiveMaxScale, Int4ProgressiveRowScale},
+    kInt8ActivationGroupsInfo,
 };
 
 template <const BlockLayout& kLayout>

@@ -68,6 +68,8 @@ struct CodecInfo {
   // own.
   int max_multiple = 0;
   float (*row_scale)(float largest) = nullptr;
+  // Columns of a product's input that share a scale; 0: all of a token's.
+  int activation_group = 0;
   // Of foreign codecs alone; products with them are float products.
   BlockLayout block = {};
 };

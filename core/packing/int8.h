@@ -1,4 +1,5 @@
-// int8 weights, symmetric, one scale per output row.
+// int8 weights, symmetric, one scale per output row: codecs kInt8 and
+// kInt8ActivationGroups, which differ in what products do with their input.
 //
 // Rows come in blocks of 16 (kRowBlock), the last filled up with zero rows; the
 // columns are filled up with zeros to a multiple of 4.  One block is

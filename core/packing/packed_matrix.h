@@ -18,6 +18,8 @@ enum class Codec : uint8_t {
   kInt4 = 4,             // core/packing/int4.h, zero point 8
   kInt4Asymmetric = 5,   // core/packing/int4.h, a zero point per group
   kInt4Progressive = 6,  // core/packing/int4_progressive.h
+  // The weights of kInt8; products quantise their input more finely.
+  kInt8ActivationGroups = 7,
 
   // Of other programs' files, which we read and never write: rows of blocks.
   // 128 and the number that GGUF gives the type.

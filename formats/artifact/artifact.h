@@ -15,7 +15,7 @@
 
 namespace ounce {
 
-inline constexpr uint32_t kArtifactVersion = 3;
+inline constexpr uint32_t kArtifactVersion = 4;
 
 // A file of the checkpoint an artifact was made from.
 struct SourceFile {

@@ -23,7 +23,9 @@ static_assert(SameNumber(Codec::kF32, schema::Codec::F32) &&
               SameNumber(Codec::kInt4Asymmetric,
                          schema::Codec::Int4Asymmetric) &&
               SameNumber(Codec::kInt4Progressive,
-                         schema::Codec::Int4Progressive));
+                         schema::Codec::Int4Progressive) &&
+              SameNumber(Codec::kInt8ActivationGroups,
+                         schema::Codec::Int8ActivationGroups));
 static_assert(
     SameNumber(ActivationKind::kSilu, schema::Activation::Silu) &&
     SameNumber(ActivationKind::kGelu, schema::Activation::Gelu) &&

@@ -67,6 +67,37 @@ float Int4Dot(const QuantizedRows& x, int64_t token, const Int4Row& row,
   return acc * x.scales[token];
 }
 
+// One row of an int8 matrix, read element by element.
+class Int8Row {
+ public:
+  Int8Row(const PackedMatrix& w, int64_t row)
+      : layout_(GetInt8BlockLayout(w.cols)),
+        block_(w.data + row / kRowBlock * layout_.block_bytes),
+        lane_(row % kRowBlock) {}
+
+  int32_t Code(int64_t c) const {
+    return static_cast<int8_t>(block_[c / 4 * 64 + lane_ * 4 + c % 4]);
+  }
+  float Scale() const {
+    float scale;
+    std::memcpy(&scale, block_ + layout_.scales_offset + lane_ * 4,
+                sizeof(scale));
+    return scale;
+  }
+
+ private:
+  const Int8BlockLayout layout_;
+  const uint8_t* const block_;
+  const int64_t lane_;
+};
+
+int32_t Int8Sum(const int8_t* x, const Int8Row& row, int64_t begin,
+                int64_t end) {
+  int32_t isum = 0;
+  for (int64_t c = begin; c < end; ++c) isum += row.Code(c) * x[c];
+  return isum;
+}
+
 }  // namespace
 
 void MatMulFloat(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
@@ -92,21 +123,30 @@ void MatMulFloat(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
 void MatMulInt8(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
                 int64_t row_end, MatrixView<float> out) {
   const QuantizedRows& q = x.quantized;
-  const Int8BlockLayout layout = GetInt8BlockLayout(w.cols);
   for (int64_t r = row_begin; r < row_end; ++r) {
-    const uint8_t* block = w.data + r / kRowBlock * layout.block_bytes;
-    const int64_t lane = r % kRowBlock;
-    float w_scale;
-    std::memcpy(&w_scale, block + layout.scales_offset + lane * 4,
-                sizeof(w_scale));
+    const Int8Row row(w, r);
     for (int64_t t = 0; t < q.tokens; ++t) {
-      int32_t isum = 0;
-      for (int64_t c = 0; c < w.cols; ++c) {
-        const auto code =
-            static_cast<int8_t>(block[c / 4 * 64 + lane * 4 + c % 4]);
-        isum += code * q.codes[t * q.stride + c];
+      const int32_t isum = Int8Sum(q.codes + t * q.stride, row, 0, w.cols);
+      out.at(t, r) = (q.scales[t] * row.Scale()) * static_cast<float>(isum);
+    }
+  }
+}
+
+void MatMulInt8ActivationGroups(const MatMulInput& x, const PackedMatrix& w,
+                                int64_t row_begin, int64_t row_end,
+                                MatrixView<float> out) {
+  const QuantizedRows& q = x.grouped;
+  for (int64_t r = row_begin; r < row_end; ++r) {
+    const Int8Row row(w, r);
+    for (int64_t t = 0; t < q.tokens; ++t) {
+      const float* scales = q.scales + t * (q.stride / kSumCols);
+      float acc = 0.0f;
+      for (int64_t c = 0; c < w.cols; c += kSumCols) {
+        const int32_t isum = Int8Sum(q.codes + t * q.stride, row, c,
+                                     std::min(w.cols, c + kSumCols));
+        acc = std::fma(scales[c / kSumCols], static_cast<float>(isum), acc);
       }
-      out.at(t, r) = (q.scales[t] * w_scale) * static_cast<float>(isum);
+      out.at(t, r) = acc * row.Scale();
     }
   }
 }

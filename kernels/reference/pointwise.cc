@@ -62,6 +62,15 @@ void QuantizeRow(const float* x, int64_t cols, int64_t stride, int8_t* codes,
   }
 }
 
+void QuantizeRowGroups(const float* x, int64_t cols, int64_t stride,
+                       int8_t* codes, float* scales, int32_t* sums) {
+  for (int64_t c = 0; c < stride; c += kSumCols) {
+    const int64_t left = std::clamp(cols - c, int64_t{0}, kSumCols);
+    QuantizeRow(x + (left > 0 ? c : 0), left, kSumCols, codes + c,
+                scales + c / kSumCols, sums + c / kSumCols);
+  }
+}
+
 void RmsNorm(const float* x, const float* weight, int64_t width, float epsilon,
              float* out) {
   double sum = 0.0;

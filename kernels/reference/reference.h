@@ -14,6 +14,9 @@ void MatMulFloat(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
                  int64_t row_end, MatrixView<float> out);
 void MatMulInt8(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
                 int64_t row_end, MatrixView<float> out);
+void MatMulInt8ActivationGroups(const MatMulInput& x, const PackedMatrix& w,
+                                int64_t row_begin, int64_t row_end,
+                                MatrixView<float> out);
 void MatMulInt4(const MatMulInput& x, const PackedMatrix& w, int64_t row_begin,
                 int64_t row_end, MatrixView<float> out);
 void MatMulInt4Progressive(const MatMulInput& x, const PackedMatrix& w,
@@ -21,6 +24,8 @@ void MatMulInt4Progressive(const MatMulInput& x, const PackedMatrix& w,
                            MatrixView<float> out);
 void QuantizeRow(const float* x, int64_t cols, int64_t stride, int8_t* codes,
                  float* scale, int32_t* sums);
+void QuantizeRowGroups(const float* x, int64_t cols, int64_t stride,
+                       int8_t* codes, float* scales, int32_t* sums);
 void RmsNorm(const float* x, const float* weight, int64_t width, float epsilon,
              float* out);
 void LayerNorm(const float* x, const float* weight, const float* bias,

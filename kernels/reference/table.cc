@@ -6,10 +6,17 @@ KernelTable MakeTable() {
   KernelTable table;
   table.isa = Isa::kReference;
   // In the order of Codec.
-  table.matmul = {MatMulFloat, MatMulFloat, MatMulFloat,          MatMulInt8,
-                  MatMulInt4,  MatMulInt4,  MatMulInt4Progressive};
+  table.matmul = {MatMulFloat,
+                  MatMulFloat,
+                  MatMulFloat,
+                  MatMulInt8,
+                  MatMulInt4,
+                  MatMulInt4,
+                  MatMulInt4Progressive,
+                  MatMulInt8ActivationGroups};
   table.matmul_blocks = MatMulFloat;
   table.quantize_row = QuantizeRow;
+  table.quantize_row_groups = QuantizeRowGroups;
   table.rms_norm = RmsNorm;
   table.layer_norm = LayerNorm;
   table.rotary = Rotary;

@@ -9,6 +9,7 @@ namespace ounce::simd {
 // Each enters its operations for `isa`, which must be compiled.
 void AddFloatProducts(Isa isa, KernelTable* table);
 void AddInt8Product(Isa isa, KernelTable* table);
+void AddInt8GroupsProduct(Isa isa, KernelTable* table);
 void AddInt8Panels(Isa isa, KernelTable* table);
 void AddInt4Products(Isa isa, KernelTable* table);
 void AddInt4ProgressiveProduct(Isa isa, KernelTable* table);

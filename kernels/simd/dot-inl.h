@@ -41,6 +41,8 @@ inline constexpr int kBlockParts = static_cast<int>(kRowBlock / kLanes);
 //                weights
 //   kU4FloatTokens, kU4FloatSums
 //                the same of one that also keeps its sums as floats
+//   kS8FloatTokens, kS8FloatSums
+//                the same of an int8 product that does
 //   U4           acc += codes (0..15) * x (-127..127); 8 calls from ZeroU4() on
 //   SumU4        adds to `sums` what these calls accumulated
 //   OffsetU4     in place of ZeroU4: 8 calls accumulate (codes - 8) * x, given
@@ -89,6 +91,8 @@ struct Dot<Isa::kAvx2> {
   static constexpr int kU4Sums = 12;
   static constexpr int kU4FloatTokens = 4;
   static constexpr int kU4FloatSums = 8;
+  static constexpr int kS8FloatTokens = 4;
+  static constexpr int kS8FloatSums = 8;
   static constexpr int kS8Offset = 0;
 
   using U4Acc = IntVec;
@@ -159,6 +163,8 @@ struct Dot<Isa::kNeon> {
   static constexpr int kU4Sums = 4;
   static constexpr int kU4FloatTokens = 4;
   static constexpr int kU4FloatSums = 4;
+  static constexpr int kS8FloatTokens = 4;
+  static constexpr int kS8FloatSums = 4;
   static constexpr int kS8Offset = 0;
 
   // 16-bit sums of one product each, exact for 8 calls: 8 * 15 * 127 = 15240.
@@ -211,6 +217,8 @@ struct Dot<Isa::kNeonDot> : WideU4 {
   static constexpr int kU4Sums = 8;
   static constexpr int kU4FloatTokens = 4;
   static constexpr int kU4FloatSums = 8;
+  static constexpr int kS8FloatTokens = 4;
+  static constexpr int kS8FloatSums = 8;
   static constexpr int kS8Offset = 0;
 
   static HWY_INLINE IntVec U4(IntVec acc, IntVec codes, IntVec x) {
@@ -269,12 +277,16 @@ struct Dot<kExtendedIsa> : WideU4 {
   static constexpr int kU4Sums = 6;
   static constexpr int kU4FloatTokens = 3;
   static constexpr int kU4FloatSums = 6;
+  static constexpr int kS8FloatTokens = 3;
+  static constexpr int kS8FloatSums = 6;
 #else
   static constexpr int kS8Tokens = 8;
   static constexpr int kU4Tokens = 8;
   static constexpr int kU4Sums = 8;
   static constexpr int kU4FloatTokens = 8;
   static constexpr int kU4FloatSums = 8;
+  static constexpr int kS8FloatTokens = 8;
+  static constexpr int kS8FloatSums = 8;
 #endif
   static constexpr int kS8Offset = 128;
 

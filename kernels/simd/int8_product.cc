@@ -6,43 +6,26 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "core/packing/int8.h"
 #include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "kernels/simd/add_ops.h"
 #include "kernels/simd/dot-inl.h"
+#include "kernels/simd/int8_block-inl.h"
 
 #if OUNCE_SIMD_TARGET
 HWY_BEFORE_NAMESPACE();
 namespace ounce::HWY_NAMESPACE {
 namespace {
 
-constexpr int64_t kChunkBytes = 4 * kRowBlock;  // Four columns.
 // Tokens that pass over all row blocks of a call before the next ones do: their
 // codes stay in the second-level cache.  Whole tiles.
 template <Isa kIsa>
 constexpr int64_t kTokenChunk = 64 - 64 % Dot<kIsa>::kS8Tokens;
-// How far ahead of the codes in use the next are asked for.
-constexpr int64_t kPrefetchBytes = 3072;
-// With more tokens the products take longer than the weights.
-constexpr int64_t kMaxPrefetchTokens = 16;
-// Row blocks that one token takes side by side: memory serves several streams
-// faster than one, which stops at the end of every page.
-constexpr int kStreams = 4;
 // The same of a few tokens where a row block is one vector: sums enough to hide
 // how long a product takes.
 constexpr int kFewTokenBlocks = kBlockParts == 1 ? 4 : 1;
 constexpr int kFewTokens = 4;
-
-// Row blocks and where their rows go.  A part is one vector of rows; those of
-// the second block follow those of the first, and so on.
-struct Int8Block {
-  const uint8_t* data;
-  const Int8BlockLayout* layout;
-  int64_t row;        // The first block's first row.
-  int64_t rows_left;  // Of the matrix, from there on.
-};
 
 // What the sums must start from to undo the offset that PrepareS8 adds.
 template <Isa kIsa>

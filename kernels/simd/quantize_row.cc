@@ -74,6 +74,20 @@ void QuantizeRow(const float* x, int64_t cols, int64_t stride, int8_t* codes,
   std::fill(sums + c / kSumCols, sums + stride / kSumCols, 0);
 }
 
+void QuantizeRowGroups(const float* x, int64_t cols, int64_t stride,
+                       int8_t* codes, float* scales, int32_t* sums) {
+  const int64_t whole = cols / kSumCols * kSumCols;
+  int64_t c = 0;
+  for (; c < whole; c += kSumCols) {
+    QuantizeRow(x + c, kSumCols, kSumCols, codes + c, scales + c / kSumCols,
+                sums + c / kSumCols);
+  }
+  for (; c < stride; c += kSumCols) {
+    QuantizeRow(x + whole, c == whole ? cols - whole : 0, kSumCols, codes + c,
+                scales + c / kSumCols, sums + c / kSumCols);
+  }
+}
+
 void MakeUnsigned(const int8_t* codes, int64_t size, uint8_t* out) {
   const hn::ScalableTag<uint8_t> du8;
   constexpr int64_t kStep = HWY_LANES(uint8_t);
@@ -90,6 +104,7 @@ void MakeUnsigned(const int8_t* codes, int64_t size, uint8_t* out) {
 
 void EnterQuantizeRow(KernelTable* table) {
   table->quantize_row = QuantizeRow;
+  table->quantize_row_groups = QuantizeRowGroups;
   table->make_unsigned = MakeUnsigned;
 }
 

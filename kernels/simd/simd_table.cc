@@ -109,6 +109,7 @@ KernelTable MakeSimdTable(Isa isa) {
   table.isa = isa;
   simd::AddFloatProducts(isa, &table);
   simd::AddInt8Product(isa, &table);
+  simd::AddInt8GroupsProduct(isa, &table);
   simd::AddInt8Panels(isa, &table);
   simd::AddInt4Products(isa, &table);
   simd::AddInt4ProgressiveProduct(isa, &table);

@@ -24,6 +24,8 @@ std::string CodecOf(const Recipe& recipe, const std::string& name) {
   switch (rule->options.codec) {
     case Codec::kInt8:
       return "int8";
+    case Codec::kInt8ActivationGroups:
+      return "int8 a32";
     case Codec::kInt4:
       return "int4 g" + std::to_string(rule->options.group_size);
     case Codec::kInt4Progressive:
@@ -101,6 +103,7 @@ quantize:
   - {tensors: [b, c], codec: int8}
   - {tensors: d, codec: float}
   - {tensors: e, codec: int4-progressive, group_size: 64}
+  - {tensors: f, codec: int8, activation_group_size: 32}
 )"));
   EXPECT_EQ(RecipeYaml(recipe), R"(prune:
   - tensors: ['*']
@@ -117,6 +120,7 @@ quantize:
   - tensors: ['b', 'c']
     codec: int8
     method: round_to_nearest
+    activation_group_size: 0
     scale: absmax
   - tensors: ['d']
     codec: float
@@ -124,6 +128,11 @@ quantize:
     codec: int4-progressive
     method: round_to_nearest
     group_size: 64
+    scale: absmax
+  - tensors: ['f']
+    codec: int8
+    method: round_to_nearest
+    activation_group_size: 32
     scale: absmax
 )");
 }
@@ -136,6 +145,8 @@ TEST(RecipeYamlTest, GivesTheRecipeAgainWhenParsed) {
         "quantize: [{tensors: 'ü*', codec: int4, group_size: 128, "
         "symmetric: false, scale: least_squares}]",
         "quantize: [{tensors: x, codec: int4-progressive, group_size: 128}]",
+        "quantize: [{tensors: x, codec: int8, activation_group_size: 32, "
+        "scale: least_squares}]",
         "quantize: []", "{}"}) {
     ASSERT_OK_AND_ASSIGN(const Recipe recipe, ParseRecipe(yaml));
     const std::string text = RecipeYaml(recipe);

@@ -80,6 +80,21 @@ TEST(ParseRecipeTest, Int4DefaultsToSymmetricGroupsOf32) {
   EXPECT_EQ(recipe.quantize[0].options.group_size, 32);
 }
 
+TEST(ParseRecipeTest, Int8TakesGroupsOfActivations) {
+  const auto codec_of = [](const std::string& members) {
+    return ParseRecipe(Quantize("tensors: '*', codec: int8" + members))
+        ->quantize[0]
+        .options;
+  };
+  EXPECT_EQ(codec_of("").codec, Codec::kInt8);
+  EXPECT_EQ(codec_of(", activation_group_size: 0").codec, Codec::kInt8);
+  const QuantizeOptions options =
+      codec_of(", activation_group_size: 32, scale: least_squares");
+  EXPECT_EQ(options.codec, Codec::kInt8ActivationGroups);
+  EXPECT_EQ(options.group_size, 0);
+  EXPECT_EQ(options.scale, ScaleMethod::kLeastSquares);
+}
+
 TEST(ParseRecipeTest, SaysWhereTheYamlBreaks) {
   ExpectError("prune: []\na: b: c", "line 2, column 5", "illegal map value");
   ExpectError("quantize: [{]", "line 1, column 13", "");
@@ -100,8 +115,9 @@ TEST(ParseRecipeTest, RefusesUnknownKeysAndListsTheKnown) {
   ExpectError("quantise: []", "line 1",
               "unknown key \"quantise\" in a recipe; expected prune, quantize");
   ExpectError(Quantize("tensors: '*', codec: int4, bits: 4"), "line 3",
-              "unknown key \"bits\" in a quantize rule; expected codec, "
-              "group_size, method, scale, symmetric, tensors");
+              "unknown key \"bits\" in a quantize rule; expected "
+              "activation_group_size, codec, group_size, method, scale, "
+              "symmetric, tensors");
   ExpectError(Prune("tensors: '*', sparsity: 0.5, amount: 1"), "line 3",
               "unknown key \"amount\" in a prune rule");
   ExpectError("{[1, 2]: 3}", "line 1", "unknown key");
@@ -131,6 +147,15 @@ TEST(ParseRecipeTest, RefusesOptionsThatTheCodecDoesNotTake) {
               "codec int8 takes no \"group_size\"");
   ExpectError(Quantize("tensors: '*', codec: float, symmetric: true"), "line 3",
               "codec float takes no \"group_size\" and no \"symmetric\"");
+  for (const std::string codec : {"float", "int4", "int4-progressive"}) {
+    ExpectError(Quantize("tensors: '*', codec: " + codec +
+                         ", activation_group_size: 32"),
+                "line 3",
+                "codec " + codec + " takes no \"activation_group_size\"");
+  }
+  ExpectError(
+      Quantize("tensors: '*', codec: int8-activation-groups"), "line 3",
+      "codec \"int8-activation-groups\"; expected float, int8, int4 or");
   ExpectError(Quantize("tensors: '*', codec: float, scale: absmax"), "line 3",
               "codec float takes no \"method\" and no \"scale\"");
 }
@@ -149,6 +174,14 @@ TEST(ParseRecipeTest, RefusesValuesOutOfRange) {
       "line 3", "codec int4-progressive takes no \"symmetric\"");
   ExpectError(Quantize("tensors: '*', codec: int4-progressive, group_size: 48"),
               "line 3", "group_size 48; expected 32, 64 or 128");
+  for (const std::string size : {"1", "64", "-32"}) {
+    ExpectError(
+        Quantize("tensors: '*', codec: int8, activation_group_size: " + size),
+        "line 3", "activation_group_size " + size + "; expected 0 or 32");
+  }
+  ExpectError(
+      Quantize("tensors: '*', codec: int8, activation_group_size: token"),
+      "line 3", "\"activation_group_size\": expected 0 or 32");
   ExpectError(Quantize("tensors: '*', codec: int4, scale: mse"), "line 3",
               "scale \"mse\"; expected absmax or least_squares");
   ExpectError(Quantize("tensors: '*', codec: int4, method: gtpq"), "line 3",

@@ -101,6 +101,7 @@ TEST(TensorPassTest, MemoryDoesNotGrowWithTheRows) {
 TEST(TensorPassTest, BytesDependNeitherOnPanelsNorOnThreads) {
   const std::vector<float> values = Gaussian(1).Floats(100 * 70);
   for (const auto& [codec, group_size] : {std::pair(Codec::kInt8, 0),
+                                          {Codec::kInt8ActivationGroups, 0},
                                           {Codec::kInt4, 32},
                                           {Codec::kInt4Asymmetric, 64},
                                           {Codec::kInt4Progressive, 32},

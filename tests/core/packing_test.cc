@@ -222,6 +222,7 @@ TEST_P(RoundTripTest, UnpackedValuesAreScaleTimesCode) {
 INSTANTIATE_TEST_SUITE_P(
     Codecs, RoundTripTest,
     ::testing::Values(RoundTripCase{Codec::kInt8, 0, -127, 127},
+                      RoundTripCase{Codec::kInt8ActivationGroups, 0, -127, 127},
                       RoundTripCase{Codec::kInt4, 32, -8, 7},
                       RoundTripCase{Codec::kInt4, 64, -8, 7},
                       RoundTripCase{Codec::kInt4, 128, -8, 7},
@@ -244,6 +245,8 @@ TEST(FrozenLayoutTest, PackedBytesAreThoseOfFormatVersion1) {
   };
   const Case cases[] = {
       {Codec::kInt8, -127, 127, "870c74aa0b93a27a5670257583c136b6"},
+      {Codec::kInt8ActivationGroups, -127, 127,
+       "870c74aa0b93a27a5670257583c136b6"},
       {Codec::kInt4, -8, 7, "5ecf62c1d635aff08e8c3fc25e61abe1"},
       {Codec::kInt4Asymmetric, 0, 15, "136d87a4ceba345f41a3fe4898b1050a"},
       {Codec::kInt4Progressive, -8, 7, "e125fe5c4a7600cbffaa71c23987cb1f"},
@@ -361,6 +364,14 @@ TEST(PackedBytesTest, ReportsHostileShapes) {
   }
 }
 
+TEST(CodecInfoTest, ActivationGroupsAreOfOneCodecAlone) {
+  for (const CodecInfo& info : AllCodecs()) {
+    EXPECT_EQ(info.activation_group,
+              info.codec == Codec::kInt8ActivationGroups ? 32 : 0)
+        << info.name;
+  }
+}
+
 TEST(FindCodecTest, KnowsNumbersAndNames) {
   for (const CodecInfo& info : AllCodecs()) {
     EXPECT_EQ(FindCodec(static_cast<int>(info.codec)), &info);
@@ -368,7 +379,7 @@ TEST(FindCodecTest, KnowsNumbersAndNames) {
     EXPECT_EQ(&GetCodecInfo(info.codec), &info);
   }
   EXPECT_EQ(FindCodec(-1), nullptr);
-  EXPECT_EQ(FindCodec(7), nullptr);
+  EXPECT_EQ(FindCodec(8), nullptr);
   EXPECT_EQ(FindCodec(static_cast<int>(Codec::kQ4K)), nullptr);
   EXPECT_EQ(FindCodec("q4_k"), nullptr);
   EXPECT_EQ(FindCodec("int5"), nullptr);

@@ -117,7 +117,7 @@ class StoredArtifactTest : public ArtifactTest,
 };
 
 INSTANTIATE_TEST_SUITE_P(Files, StoredArtifactTest,
-                         ::testing::Values(0, 1, 2, 3),
+                         ::testing::Values(0, 1, 2, 3, 4),
                          [](const ::testing::TestParamInfo<uint32_t>& version) {
                            return version.param == 0
                                       ? "written_now"
@@ -129,7 +129,7 @@ TEST_P(StoredArtifactTest, GivesBackWhatWasWritten) {
                        ArtifactReader::Open(Path()));
   EXPECT_EQ(reader->version(), GetParam() == 0 ? kArtifactVersion : GetParam());
   EXPECT_OK(reader->CheckHashes(nullptr));
-  const std::vector<TensorRecord> expected = TinyRecords();
+  const std::vector<TensorRecord> expected = TinyRecords(reader->version());
   ASSERT_EQ(reader->records().size(), expected.size());
   for (size_t i = 0; i < expected.size(); ++i) {
     const TensorRecord& record = reader->records()[i];
@@ -339,7 +339,7 @@ TEST_F(ArtifactTest, RefusesANewerVersionByName) {
   image.bytes()[8] = 7;
   EXPECT_THAT(Open(std::move(image)),
               StatusIs(absl::StatusCode::kUnimplemented,
-                       "format version 7 is newer than 3; update ounce"));
+                       "format version 7 is newer than 4; update ounce"));
 }
 
 TEST_F(ArtifactTest, ChecksTheHeader) {

@@ -58,18 +58,24 @@ inline Provenance TinyProvenance() {
           "weights: int4\n"};
 }
 
-// Name, shape, codec and group size; matrices take turns between the codecs.
-inline std::vector<TensorRecord> TinyRecords() {
+// Name, shape, codec and group size; matrices take turns between the codecs
+// that format version `version` has.
+inline std::vector<TensorRecord> TinyRecords(
+    uint32_t version = kArtifactVersion) {
+  const size_t num_turns = version < 4 ? 5 : 6;
   std::vector<TensorRecord> records;
   for (const TensorSlot& slot : TensorTable(TinySpec())) {
     TensorRecord record;
     record.name = slot.name;
     record.shape = slot.shape;
     if (slot.role == TensorRole::kMatrix) {
-      constexpr Codec kTurns[] = {Codec::kInt8, Codec::kInt4,
-                                  Codec::kInt4Asymmetric, Codec::kBF16,
-                                  Codec::kInt4Progressive};
-      record.codec = kTurns[records.size() % std::size(kTurns)];
+      constexpr Codec kTurns[] = {Codec::kInt8,
+                                  Codec::kInt4,
+                                  Codec::kInt4Asymmetric,
+                                  Codec::kBF16,
+                                  Codec::kInt4Progressive,
+                                  Codec::kInt8ActivationGroups};
+      record.codec = kTurns[records.size() % num_turns];
       if (GetCodecInfo(record.codec).grouped) record.group_size = 32;
     }
     records.push_back(record);

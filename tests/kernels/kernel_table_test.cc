@@ -55,9 +55,8 @@ class ProductTest : public IsaTest {
 
   // Bit for bit: also the sign of a zero.  Where unsigned codes are taken too,
   // with and without them.
-  void ExpectSameBits(const QuantizedRows& x, const PackedMatrix& w) {
-    MatMulInput input;
-    input.quantized = x;
+  void ExpectSameBits(MatMulInput input, const PackedMatrix& w) {
+    const QuantizedRows& x = input.quantized;
     const Matrix expected = Run(reference(), input, w, x.tokens);
     ExpectBits(input, w, expected);
     if (table().min_unsigned_tokens[static_cast<size_t>(w.codec)] == 0) return;
@@ -120,7 +119,7 @@ class ProductTest : public IsaTest {
           if (cols == 4096 && rows != 17) continue;
           StoredMatrix w(codec, rows, cols, group_size);
           FillQuantized(random, low, high, &w);
-          ExpectSameBits(x.rows(), w.view());
+          ExpectSameBits(x.input(), w.view());
         }
       }
     }
@@ -129,6 +128,10 @@ class ProductTest : public IsaTest {
 
 TEST_P(ProductTest, Int8HasTheReferenceBits) {
   ExpectSameBitsForAllShapes(Codec::kInt8, 0, -127, 127);
+}
+
+TEST_P(ProductTest, Int8ActivationGroupsHasTheReferenceBits) {
+  ExpectSameBitsForAllShapes(Codec::kInt8ActivationGroups, 0, -127, 127);
 }
 
 TEST_P(ProductTest, Int4HasTheReferenceBits) {
@@ -152,8 +155,9 @@ TEST_P(ProductTest, Int4ProgressiveHasTheReferenceBits) {
 // More tokens than are taken at a time, and columns that end within a panel.
 TEST_P(ProductTest, ManyTokensAndPanelsHaveTheReferenceBits) {
   RandomData random;
-  for (const Codec codec : {Codec::kInt8, Codec::kInt4, Codec::kInt4Asymmetric,
-                            Codec::kInt4Progressive}) {
+  for (const Codec codec :
+       {Codec::kInt8, Codec::kInt8ActivationGroups, Codec::kInt4,
+        Codec::kInt4Asymmetric, Codec::kInt4Progressive}) {
     const int low = codec == Codec::kInt4Asymmetric ? 0 : -8;
     for (const int64_t cols : {65, 1056, 2112}) {
       for (const int64_t tokens : {16, 121, 143}) {
@@ -161,7 +165,7 @@ TEST_P(ProductTest, ManyTokensAndPanelsHaveTheReferenceBits) {
             tokens, cols, [&] { return random.Int(-127, 127); }, random);
         StoredMatrix w(codec, 18, cols, GetCodecInfo(codec).grouped ? 64 : 0);
         FillQuantized(random, low, low + 15, &w);
-        ExpectSameBits(x.rows(), w.view());
+        ExpectSameBits(x.input(), w.view());
       }
     }
   }
@@ -178,7 +182,7 @@ TEST_P(ProductTest, LongPromptsHaveTheReferenceBits) {
   for (const int64_t rows : {64, 70}) {
     StoredMatrix w(Codec::kInt4Progressive, rows, kCols, 128);
     FillQuantized(random, -8, 7, &w);
-    ExpectSameBits(x.rows(), w.view());
+    ExpectSameBits(x.input(), w.view());
   }
 }
 
@@ -201,7 +205,7 @@ TEST_P(ProductTest, LargestGroupScalesDoNotSaturate) {
       for (const int x_code : {-127, 127}) {
         const Activations x(
             tokens, kCols, [&] { return x_code; }, random);
-        ExpectSameBits(x.rows(), w.view());
+        ExpectSameBits(x.input(), w.view());
       }
     }
   }
@@ -217,21 +221,23 @@ TEST_P(ProductTest, ExtremeCodesDoNotSaturate) {
     const Activations x(
         5, kCols, [&] { return x_code; }, random);
     for (const int code : {-128, -127, 127}) {
-      StoredMatrix w(Codec::kInt8, 16, kCols, 0);
-      FillQuantized(random, code, code, &w);
-      ExpectSameBits(x.rows(), w.view());
+      for (const Codec codec : {Codec::kInt8, Codec::kInt8ActivationGroups}) {
+        StoredMatrix w(codec, 16, kCols, 0);
+        FillQuantized(random, code, code, &w);
+        ExpectSameBits(x.input(), w.view());
+      }
     }
     for (const int64_t group_size : {32, 64, 128}) {
       for (const int code : {-8, 7}) {
         for (const Codec codec : {Codec::kInt4, Codec::kInt4Progressive}) {
           StoredMatrix w(codec, 16, kCols, group_size);
           FillQuantized(random, code, code, &w);
-          ExpectSameBits(x.rows(), w.view());
+          ExpectSameBits(x.input(), w.view());
         }
       }
       StoredMatrix w(Codec::kInt4Asymmetric, 16, kCols, group_size);
       FillQuantized(random, 0, 15, &w);
-      ExpectSameBits(x.rows(), w.view());
+      ExpectSameBits(x.input(), w.view());
     }
   }
 }
@@ -243,15 +249,18 @@ TEST_P(ProductTest, AlternatingExtremesDoNotSaturate) {
   int next = 0;
   const Activations x(
       4, 256, [&] { return ++next % 4 < 2 ? 127 : -127; }, random);
-  StoredMatrix w(Codec::kInt8, 16, 256, 0);
-  FillQuantized(random, -127, -127, &w);
-  ExpectSameBits(x.rows(), w.view());
+  for (const Codec codec : {Codec::kInt8, Codec::kInt8ActivationGroups}) {
+    StoredMatrix w(codec, 16, 256, 0);
+    FillQuantized(random, -127, -127, &w);
+    ExpectSameBits(x.input(), w.view());
+  }
 }
 
 TEST_P(ProductTest, WritesOnlyTheRowsAsked) {
   RandomData random;
-  for (const Codec codec : {Codec::kF32, Codec::kInt8, Codec::kInt4,
-                            Codec::kInt4Progressive, Codec::kQ8_0}) {
+  for (const Codec codec :
+       {Codec::kF32, Codec::kInt8, Codec::kInt8ActivationGroups, Codec::kInt4,
+        Codec::kInt4Progressive, Codec::kQ8_0}) {
     StoredMatrix w(codec, 40, 64, GetCodecInfo(codec).grouped ? 32 : 0);
     if (GetCodecInfo(codec).quantized) {
       FillQuantized(random, 1, 1, &w);
@@ -263,9 +272,8 @@ TEST_P(ProductTest, WritesOnlyTheRowsAsked) {
     const Activations x(
         3, 64, [&] { return 1; }, random);
     const Matrix dense = random.Floats(3, 64);
-    MatMulInput input;
+    MatMulInput input = x.input();
     input.dense = dense.view();
-    input.quantized = x.rows();
     Matrix out(3, 40, std::vector<float>(3 * 40, -99.0f));
     table().matmul_of(codec)(input, w.view(), 16, 32, out.view());
     for (int64_t t = 0; t < 3; ++t) {

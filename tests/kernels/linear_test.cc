@@ -24,7 +24,8 @@ constexpr Codec kCodecs[] = {Codec::kF32,
                              Codec::kInt8,
                              Codec::kInt4,
                              Codec::kInt4Asymmetric,
-                             Codec::kInt4Progressive};
+                             Codec::kInt4Progressive,
+                             Codec::kInt8ActivationGroups};
 
 class LinearTest : public IsaTest {
  protected:
@@ -32,6 +33,7 @@ class LinearTest : public IsaTest {
     RandomData random;
     switch (w->view().codec) {
       case Codec::kInt8:
+      case Codec::kInt8ActivationGroups:
         return FillQuantized(random, -127, 127, w);
       case Codec::kInt4:
       case Codec::kInt4Progressive:
@@ -48,11 +50,9 @@ class LinearTest : public IsaTest {
     ThreadPool pool(num_threads);
     KernelContext context(GetParam(), &pool);
     RowQuantizer quantizer;
-    MatMulInput input;
-    input.dense = x.view();
-    input.quantized = quantizer.Quantize(context, x.view());
     Matrix out(x.rows(), w.rows);
-    Linear(context, input, {{&w, bias, out.view()}});
+    Linear(context, quantizer.Quantize(context, x.view(), FormsFor({&w})),
+           {{&w, bias, out.view()}});
     return out;
   }
 };
@@ -75,8 +75,9 @@ TEST_P(LinearTest, ThreadsDoNotChangeTheBits) {
 }
 
 TEST_P(LinearTest, QuantisedProductsHaveTheReferenceBits) {
-  for (const Codec codec : {Codec::kInt8, Codec::kInt4, Codec::kInt4Asymmetric,
-                            Codec::kInt4Progressive}) {
+  for (const Codec codec :
+       {Codec::kInt8, Codec::kInt8ActivationGroups, Codec::kInt4,
+        Codec::kInt4Asymmetric, Codec::kInt4Progressive}) {
     StoredMatrix w(codec, 150, 172, GetCodecInfo(codec).grouped ? 32 : 0);
     Fill(&w);
     for (const int64_t tokens : {1, 2, 15, 16, 70}) {
@@ -84,11 +85,10 @@ TEST_P(LinearTest, QuantisedProductsHaveTheReferenceBits) {
       ThreadPool pool(1);
       KernelContext context(Isa::kReference, &pool);
       RowQuantizer quantizer;
-      MatMulInput input;
-      input.quantized = quantizer.Quantize(context, x.view());
       Matrix expected(tokens, 150);
-      reference().matmul[static_cast<size_t>(codec)](input, w.view(), 0, 150,
-                                                     expected.view());
+      reference().matmul[static_cast<size_t>(codec)](
+          quantizer.Quantize(context, x.view(), FormsFor({&w.view()})),
+          w.view(), 0, 150, expected.view());
       EXPECT_THAT(Run(1, x, w.view()).values(),
                   ElementsAreArray(expected.values()))
           << GetCodecInfo(codec).name << " tokens " << tokens;
@@ -195,10 +195,7 @@ class FusedLinearTest : public LinearTest {
   }
 
   MatMulInput Input(const Matrix& x) {
-    MatMulInput input;
-    input.dense = x.view();
-    input.quantized = quantizer_.Quantize(*context_, x.view());
-    return input;
+    return quantizer_.Quantize(*context_, x.view(), {true, true});
   }
 
   ThreadPool pool_{2};
@@ -210,17 +207,19 @@ TEST_P(FusedLinearTest, ProjectionsSideBySide) {
   StoredMatrix a(Codec::kInt4, 300, 96, 32);
   StoredMatrix b(Codec::kInt8, 70, 96, 0);
   StoredMatrix c(Codec::kF32, 130, 96, 0);
-  for (StoredMatrix* w : {&a, &b, &c}) Fill(w);
+  StoredMatrix d(Codec::kInt8ActivationGroups, 90, 96, 0);
+  for (StoredMatrix* w : {&a, &b, &c, &d}) Fill(w);
   for (const int64_t tokens : {1, 40}) {
     const Matrix x = RandomData().Floats(tokens, 96);
-    Matrix outs[3] = {Matrix(tokens, 300), Matrix(tokens, 70),
-                      Matrix(tokens, 130)};
-    const PackedMatrix views[3] = {a.view(), b.view(), c.view()};
+    Matrix outs[4] = {Matrix(tokens, 300), Matrix(tokens, 70),
+                      Matrix(tokens, 130), Matrix(tokens, 90)};
+    const PackedMatrix views[4] = {a.view(), b.view(), c.view(), d.view()};
     Linear(*context_, Input(x),
            {{&views[0], nullptr, outs[0].view()},
             {&views[1], nullptr, outs[1].view()},
-            {&views[2], nullptr, outs[2].view()}});
-    for (int i = 0; i < 3; ++i) {
+            {&views[2], nullptr, outs[2].view()},
+            {&views[3], nullptr, outs[3].view()}});
+    for (int i = 0; i < 4; ++i) {
       EXPECT_THAT(outs[i].values(),
                   ElementsAreArray(Run(1, x, views[i]).values()))
           << i << " tokens " << tokens;
@@ -247,11 +246,12 @@ TEST_P(FusedLinearTest, AddAddsToTheSum) {
 TEST_P(FusedLinearTest, GateAndUpMayHaveCodecsOfTheirOwn) {
   StoredMatrix gate(Codec::kInt4, 300, 96, 32);
   StoredMatrix up4(Codec::kInt4, 300, 96, 64);
+  StoredMatrix up8(Codec::kInt8ActivationGroups, 300, 96, 0);
   StoredMatrix up32(Codec::kF32, 300, 96, 0);
-  for (StoredMatrix* w : {&gate, &up4, &up32}) Fill(w);
+  for (StoredMatrix* w : {&gate, &up4, &up8, &up32}) Fill(w);
   const PackedMatrix gate_view = gate.view();
   const std::vector<float> bias(300, 0.5f);
-  for (const StoredMatrix* up : {&up4, &up32}) {
+  for (const StoredMatrix* up : {&up4, &up8, &up32}) {
     const PackedMatrix up_view = up->view();
     for (const int64_t tokens : {1, 40}) {
       const Matrix x = RandomData().Floats(tokens, 96);

@@ -22,7 +22,8 @@ TEST_P(MachineLimitsTest, AreOfThisWorld) {
       MeasureReadBandwidth(context, {absl::MakeConstSpan(bytes)});
   EXPECT_GT(read, 1e6);
   EXPECT_LT(read, 1e13);
-  for (const Codec codec : {Codec::kF32, Codec::kInt8, Codec::kInt4}) {
+  for (const Codec codec : {Codec::kF32, Codec::kInt8,
+                            Codec::kInt8ActivationGroups, Codec::kInt4}) {
     const double ops = MeasurePeakOps(context, codec);
     EXPECT_GT(ops, 1e6) << GetCodecInfo(codec).name;
     EXPECT_LT(ops, 1e14) << GetCodecInfo(codec).name;

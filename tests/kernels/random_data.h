@@ -135,7 +135,7 @@ inline void FillBlocks(RandomData& random, StoredMatrix* stored) {
   }
 }
 
-// Quantised activations with given codes.
+// Quantised activations with given codes, by token and by group.
 class Activations {
  public:
   Activations(int64_t tokens, int64_t cols,
@@ -145,6 +145,11 @@ class Activations {
     std::vector<int32_t> sums(static_cast<size_t>(tokens * stride / kSumCols));
     scales_.resize(static_cast<size_t>(tokens));
     for (float& scale : scales_) scale = 0.5f + 0.4f * random.Float();
+    // Of which one group in eight is all zero, as far as its scale goes.
+    group_scales_.resize(sums.size());
+    for (float& scale : group_scales_) {
+      scale = random.Int(0, 7) == 0 ? 0.0f : 0.5f + 0.4f * random.Float();
+    }
     for (int64_t t = 0; t < tokens; ++t) {
       for (int64_t c = 0; c < cols; ++c) {
         const int code = next_code();
@@ -153,18 +158,24 @@ class Activations {
       }
     }
     for (const int32_t sum : sums) sums_.push_back(EncodeSum(sum));
-    rows_ = {codes_.data(), scales_.data(), sums_.data(), tokens, cols, stride};
+    input_.quantized = {codes_.data(), scales_.data(), sums_.data(),
+                        tokens,        cols,           stride};
+    input_.grouped = input_.quantized;
+    input_.grouped.scales = group_scales_.data();
   }
   Activations(const Activations&) = delete;
   Activations& operator=(const Activations&) = delete;
 
-  const QuantizedRows& rows() const { return rows_; }
+  const QuantizedRows& rows() const { return input_.quantized; }
+  // Both forms.
+  const MatMulInput& input() const { return input_; }
 
  private:
   std::vector<int8_t> codes_;
   std::vector<int32_t> sums_;
   std::vector<float> scales_;
-  QuantizedRows rows_;
+  std::vector<float> group_scales_;
+  MatMulInput input_;
 };
 
 }  // namespace ounce

@@ -16,10 +16,12 @@ namespace {
 using ::testing::ElementsAre;
 
 TEST(GridOfTest, EachCodecHasItsCodes) {
-  const Grid int8 = GridOf(Codec::kInt8);
-  EXPECT_EQ(int8.low, -127);
-  EXPECT_EQ(int8.high, 127);
-  EXPECT_FALSE(int8.has_zero_point);
+  for (const Codec codec : {Codec::kInt8, Codec::kInt8ActivationGroups}) {
+    const Grid int8 = GridOf(codec);
+    EXPECT_EQ(int8.low, -127);
+    EXPECT_EQ(int8.high, 127);
+    EXPECT_FALSE(int8.has_zero_point);
+  }
   const Grid int4 = GridOf(Codec::kInt4);
   EXPECT_EQ(int4.low, -8);
   EXPECT_EQ(int4.high, 7);

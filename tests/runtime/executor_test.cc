@@ -376,7 +376,8 @@ TEST_F(ExecutorTest, SequencesSideBySideGiveWhatEachGivesAlone) {
   const std::vector<std::vector<int32_t>> prompts = {
       {1, 2, 3, 4, 5, 6, 7}, {49}, std::vector<int32_t>(530, 11)};
   const std::vector<int32_t> next = {8, 9, 10};
-  for (const Codec codec : {Codec::kInt8, Codec::kInt4}) {
+  for (const Codec codec :
+       {Codec::kInt8, Codec::kInt8ActivationGroups, Codec::kInt4}) {
     const TinyModel model(TinySpec(), codec);
     for (const KvType kv : {KvType::kF32, KvType::kF16, KvType::kInt8}) {
       Executor together(model.weights(), &context_, 540, {3, kv});

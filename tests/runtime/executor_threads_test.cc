@@ -63,7 +63,8 @@ INSTANTIATE_TEST_SUITE_P(Codecs, ExecutorThreadsTest,
                          ::testing::Values(Codec::kF32, Codec::kF16,
                                            Codec::kBF16, Codec::kInt8,
                                            Codec::kInt4, Codec::kInt4Asymmetric,
-                                           Codec::kInt4Progressive),
+                                           Codec::kInt4Progressive,
+                                           Codec::kInt8ActivationGroups),
                          [](const ::testing::TestParamInfo<Codec>& test) {
                            std::string name(GetCodecInfo(test.param).name);
                            std::erase(name, '-');

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "core/packing/int8.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "kernels/kernel_table.h"
@@ -49,6 +50,36 @@ TEST_F(HandWorkedTest, Int8) {
                                   {}};
   EXPECT_THAT(Multiply(matrix, Codec::kInt8).values(),
               ElementsAre(10.0f, 31.75f));
+}
+
+// Two tokens of 33 columns, so two groups each, the second of one column.
+TEST(HandWorkedGroupsTest, Int8ActivationGroups) {
+  std::vector<int8_t> codes(2 * 64);
+  codes[0] = 3;
+  codes[31] = -5;
+  codes[32] = 7;
+  codes[64 + 1] = 2;
+  codes[64 + 32] = 100;
+  // The second group of token 1 has scale 0, so that its codes are not seen.
+  const std::vector<float> scales = {0.5f, 4.0f, 0.25f, 0.0f};
+  const std::vector<int32_t> sums = {EncodeSum(-2), EncodeSum(7), EncodeSum(2),
+                                     EncodeSum(100)};
+  MatMulInput x;
+  x.grouped = {codes.data(), scales.data(), sums.data(), 2, 33, 64};
+  QuantizedMatrix matrix = {
+      2, 33, 33, std::vector<int8_t>(2 * 33), {2.0f, 0.125f}, {}};
+  matrix.codes[0] = 10;
+  matrix.codes[31] = 4;
+  matrix.codes[32] = -127;
+  matrix.codes[33 + 1] = 6;
+  matrix.codes[33 + 32] = 1;
+  StoredMatrix w(Codec::kInt8ActivationGroups, 2, 33, 0);
+  PackInt8(matrix, w.bytes());
+  Matrix out(2, 2);
+  reference::MatMulInt8ActivationGroups(x, w.view(), 0, 2, out.view());
+  // Token 0: (0.5 * (30 - 20) + 4 * -889) * 2 and (0.5 * 0 + 4 * 7) * 0.125;
+  // token 1: 0.25 * 0 * 2 and 0.25 * 12 * 0.125.
+  EXPECT_THAT(out.values(), ElementsAre(-7102.0f, 3.5f, 0.0f, 0.375f));
 }
 
 TEST_F(HandWorkedTest, Int4Symmetric) {
@@ -101,21 +132,23 @@ TEST_P(ReferenceQuantizedTest, IsTheProductOfTheUnpackedValues) {
     FillQuantized(random, GetParam().low, GetParam().high, &w);
     const Activations x(
         2, cols, [&] { return random.Int(-127, 127); }, random);
-    MatMulInput input;
-    input.quantized = x.rows();
     Matrix out(2, 17);
     reference::MakeTable().matmul[static_cast<size_t>(GetParam().codec)](
-        input, w.view(), 0, 17, out.view());
+        x.input(), w.view(), 0, 17, out.view());
+    const CodecInfo& info = GetCodecInfo(GetParam().codec);
     Matrix unpacked(17, cols);
-    GetCodecInfo(GetParam().codec)
-        .unpack_rows(w.view(), 0, 17, unpacked.values().data());
+    info.unpack_rows(w.view(), 0, 17, unpacked.values().data());
     for (int64_t t = 0; t < 2; ++t) {
       for (int64_t r = 0; r < 17; ++r) {
         double exact = 0.0;
         double magnitude = 0.0;
         for (int64_t c = 0; c < cols; ++c) {
-          const double value = double{x.rows().scales[t]} *
-                               x.rows().codes[t * x.rows().stride + c] *
+          const int64_t stride = x.rows().stride;
+          const float scale =
+              info.activation_group == 0
+                  ? x.input().quantized.scales[t]
+                  : x.input().grouped.scales[t * (stride / 32) + c / 32];
+          const double value = double{scale} * x.rows().codes[t * stride + c] *
                                double{unpacked.view().at(r, c)};
           exact += value;
           magnitude += std::abs(value);
@@ -132,6 +165,7 @@ TEST_P(ReferenceQuantizedTest, IsTheProductOfTheUnpackedValues) {
 INSTANTIATE_TEST_SUITE_P(
     Codecs, ReferenceQuantizedTest,
     ::testing::Values(CodecCase{Codec::kInt8, 0, -127, 127},
+                      CodecCase{Codec::kInt8ActivationGroups, 0, -127, 127},
                       CodecCase{Codec::kInt4, 32, -8, 7},
                       CodecCase{Codec::kInt4, 128, -8, 7},
                       CodecCase{Codec::kInt4Asymmetric, 64, 0, 15},
