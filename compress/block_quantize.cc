@@ -204,11 +204,10 @@ class BlockQuantizer {
   absl::Status QuantizeTensor(CalibratedQuantizer* quantizer,
                               const absl::Status& failure,
                               const std::string& damped, BlockTensor* tensor) {
-    absl::StatusOr<CalibratedResult> result = failure;
-    if (failure.ok()) {
-      result = quantizer->Quantize(tensor->values.view(),
-                                   tensor->plan->quantize->options);
-    }
+    absl::StatusOr<CalibratedResult> result =
+        failure.ok() ? quantizer->Quantize(tensor->values.view(),
+                                           tensor->plan->quantize->options)
+                     : failure;
     if (!result.ok()) {
       if (!absl::IsFailedPrecondition(result.status())) return result.status();
       OUNCE_RETURN_IF_ERROR(PackPlain(&kFallback, tensor));

@@ -119,6 +119,12 @@ class Search {
             LargestOfChannels(place.fold, largest_weight)};
   }
 
+  absl::StatusOr<std::vector<ScaleCandidate>> FindCandidates(
+      const Place& place, const InputStatistics& inputs) const {
+    OUNCE_RETURN_IF_ERROR(CheckStatistics(inputs));
+    return ScaleCandidates(rule_, ChannelsOf(place, inputs));
+  }
+
   absl::StatusOr<double> ErrorOf(const Place& place,
                                  absl::Span<const float> scales,
                                  const BlockEvaluator& evaluator) const {
@@ -135,11 +141,8 @@ class Search {
 
   absl::Status SearchPlace(const Place& place, const InputStatistics& inputs,
                            const BlockEvaluator& evaluator) {
-    absl::Status usable = CheckStatistics(inputs);
-    absl::StatusOr<std::vector<ScaleCandidate>> candidates = usable;
-    if (usable.ok()) {
-      candidates = ScaleCandidates(rule_, ChannelsOf(place, inputs));
-    }
+    const absl::StatusOr<std::vector<ScaleCandidate>> candidates =
+        FindCandidates(place, inputs);
     if (!candidates.ok()) {
       report_.warnings.push_back(
           absl::StrCat("channels of '", place.fold.name,

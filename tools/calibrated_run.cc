@@ -28,7 +28,7 @@ CalibrationOptions OptionsOf(const CalibrationArguments& arguments) {
   CalibrationOptions options;
   options.tokens = arguments.tokens;
   options.context = arguments.context;
-  options.seed = static_cast<uint64_t>(arguments.seed);
+  options.seed = arguments.seed;
   return options;
 }
 
@@ -97,14 +97,15 @@ bool CalibrationArguments::given() const {
 }
 
 void DeclareCalibration(CommandLine& line, CalibrationArguments* arguments) {
+  line.Section("Calibration, for recipes that need it");
   line.Option("--calibrate",
               "Text to calibrate on; without it the model writes its own",
               &arguments->text);
-  line.Option("--calibration-tokens", "At most so many; default 32768",
-              &arguments->tokens);
+  line.Option("--calibration-tokens", "At most so many; default 32768", 1,
+              kMaxCount, &arguments->tokens);
   line.Option("--calibration-context",
-              "Tokens of a window; default 512, or the model's if shorter",
-              &arguments->context);
+              "Tokens of a window; default 512, or the model's if shorter", 1,
+              kMaxCount, &arguments->context);
   line.Option("--calibration-seed",
               "Draws windows from a longer text, or the model's own text",
               &arguments->seed);

@@ -22,7 +22,7 @@ struct CalibrationArguments {
   std::string text;  // A file; empty: the model writes its own.
   int64_t tokens = 32768;
   int64_t context = 0;
-  int64_t seed = 0;
+  uint64_t seed = 0;
   std::string max_ram;
   bool resume = false;
 
