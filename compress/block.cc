@@ -138,7 +138,6 @@ int64_t Block::MemoryBytes(absl::Span<const TensorPlan> rows) {
 }
 
 absl::StatusOr<std::vector<uint8_t>> PackRows(const TensorPlan& plan,
-                                              const QuantizeMethod* method,
                                               MatrixView<const float> values,
                                               ThreadPool* pool,
                                               TensorStats* stats) {
@@ -157,8 +156,8 @@ absl::StatusOr<std::vector<uint8_t>> PackRows(const TensorPlan& plan,
     }
     OUNCE_ASSIGN_OR_RETURN(
         const QuantizeResult result,
-        Annotate(method->quantize(values.Rows(begin, end),
-                                  plan.quantize->options),
+        Annotate(plan.quantize->method->quantize(values.Rows(begin, end),
+                                                 plan.quantize->options),
                  absl::StrCat("tensor '", plan.tensor->slot.name,
                               "', rows from ", begin)));
     codec.pack(result.weight, out);

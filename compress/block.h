@@ -17,7 +17,6 @@
 #include "core/thread_pool.h"
 #include "model/spec.h"
 #include "prune/pruner.h"
-#include "quantize/registry.h"
 #include "runtime/weights.h"
 
 namespace ounce {
@@ -69,10 +68,9 @@ class Block {
   std::vector<BlockTensor> tensors_;
 };
 
-// Quantises `values` by a method that needs no calibration, or keeps them in
+// Quantises `values` by the plan's method without calibration, or keeps them in
 // the float type of `plan`, and packs them; fills in `stats` if not null.
 absl::StatusOr<std::vector<uint8_t>> PackRows(const TensorPlan& plan,
-                                              const QuantizeMethod* method,
                                               MatrixView<const float> values,
                                               ThreadPool* pool,
                                               TensorStats* stats);

@@ -2,26 +2,19 @@
 
 #include <algorithm>
 #include <chrono>
-#include <memory>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "calibrate/input_statistics.h"
 #include "calibrate/layer_inputs.h"
+#include "compress/damping_ladder.h"
 #include "core/annotate.h"
 #include "core/packing/codec.h"
 #include "core/status_macros.h"
-#include "quantize/round_to_nearest.h"
 
 namespace ounce {
 namespace {
-
-constexpr QuantizeMethod kFallback = {"round_to_nearest",
-                                      QuantizeRoundToNearest};
-
-// The damping ladder: how often it is multiplied by ten.
-constexpr int kDampingSteps = 4;
 
 double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
@@ -141,24 +134,21 @@ class BlockQuantizer {
   absl::Status QuantizeGroup(const Group& group,
                              const InputStatistics& statistics,
                              const absl::Status& usable) {
-    std::unique_ptr<CalibratedQuantizer> quantizer;
+    absl::StatusOr<DampedQuantizer> quantizer = absl::UnknownError("");
     const BlockTensor* owner = nullptr;  // For whose options it was made.
-    absl::Status failure = usable;
-    std::string damped;
     for (BlockTensor* tensor : group) {
       const auto start = std::chrono::steady_clock::now();
       if (tensor->plan->quantize->method->calibrated()) {
-        if (usable.ok() && (owner == nullptr || !SameSetup(*owner, *tensor))) {
-          failure = Create(*tensor, statistics, &quantizer, &damped);
+        if (owner == nullptr || !SameSetup(*owner, *tensor)) {
+          quantizer = CreateQuantizer(*tensor, statistics, usable);
           owner = tensor;
         }
         OUNCE_RETURN_IF_ERROR(
-            Annotate(QuantizeTensor(quantizer.get(), failure, damped, tensor),
+            Annotate(QuantizeTensor(quantizer, tensor),
                      absl::StrCat("tensor '", tensor->plan->tensor->slot.name,
                                   "'")));
       } else {
-        OUNCE_RETURN_IF_ERROR(
-            PackPlain(tensor->plan->quantize->method, tensor));
+        OUNCE_RETURN_IF_ERROR(PackPlain(tensor));
       }
       if (usable.ok()) CorrectBias(statistics, tensor);
       tensor->values = Matrix();
@@ -175,42 +165,24 @@ class BlockQuantizer {
            x.options.refine_sweeps == y.options.refine_sweeps;
   }
 
-  // Climbs the damping ladder; `damped` says so where it had to.
-  absl::Status Create(const BlockTensor& tensor,
-                      const InputStatistics& statistics,
-                      std::unique_ptr<CalibratedQuantizer>* quantizer,
-                      std::string* damped) {
-    const QuantizeRule& rule = *tensor.plan->quantize;
-    double damping = rule.options.damping;
-    absl::Status status;
-    damped->clear();
-    for (int step = 0; step <= kDampingSteps; ++step) {
-      auto created = rule.method->create_calibrated(
-          statistics.second_moment.view(), rule.options, damping,
-          run_.context);
-      if (created.ok()) {
-        *quantizer = *std::move(created);
-        if (step > 0) *damped = absl::StrCat(" with damping ", damping);
-        return absl::OkStatus();
-      }
-      status = created.status();
-      if (!absl::IsFailedPrecondition(status)) return status;
-      damping = damping > 0 ? damping * 10 : 0.001;
-    }
-    quantizer->reset();
-    return status;
+  absl::StatusOr<DampedQuantizer> CreateQuantizer(
+      const BlockTensor& tensor, const InputStatistics& statistics,
+      const absl::Status& usable) const {
+    OUNCE_RETURN_IF_ERROR(usable);
+    return ClimbDampingLadder(*tensor.plan->quantize,
+                              statistics.second_moment.view(), run_.context);
   }
 
-  absl::Status QuantizeTensor(CalibratedQuantizer* quantizer,
-                              const absl::Status& failure,
-                              const std::string& damped, BlockTensor* tensor) {
+  absl::Status QuantizeTensor(const absl::StatusOr<DampedQuantizer>& quantizer,
+                              BlockTensor* tensor) {
     absl::StatusOr<CalibratedResult> result =
-        failure.ok() ? quantizer->Quantize(tensor->values.view(),
-                                           tensor->plan->quantize->options)
-                     : failure;
+        quantizer.ok() ? quantizer->quantizer->Quantize(
+                             tensor->values.view(),
+                             tensor->plan->quantize->options)
+                       : quantizer.status();
     if (!result.ok()) {
       if (!absl::IsFailedPrecondition(result.status())) return result.status();
-      OUNCE_RETURN_IF_ERROR(PackPlain(&kFallback, tensor));
+      OUNCE_RETURN_IF_ERROR(PackPlain(tensor));
       tensor->report.fallback = std::string(result.status().message());
       return absl::OkStatus();
     }
@@ -222,20 +194,21 @@ class BlockQuantizer {
     stats.tiny_scales = result->quantized.tiny_scales;
     tensor->packed = std::move(packed);
     tensor->report = ReportOf(plan, stats);
-    absl::StrAppend(&tensor->report.method, damped);
+    tensor->report.method = quantizer->method;
+    tensor->report.fallback.clear();
     tensor->report.error_before = result->error_before;
     tensor->report.error_after = result->error_after;
     return absl::OkStatus();
   }
 
-  absl::Status PackPlain(const QuantizeMethod* method, BlockTensor* tensor) {
+  // Without calibration.
+  absl::Status PackPlain(BlockTensor* tensor) {
     TensorStats stats;
     OUNCE_ASSIGN_OR_RETURN(
         tensor->packed,
-        PackRows(*tensor->plan, method, tensor->values.view(),
+        PackRows(*tensor->plan, tensor->values.view(),
                  &run_.context->pool(), &stats));
     tensor->report = ReportOf(*tensor->plan, stats);
-    if (method != nullptr) tensor->report.method = std::string(method->name);
     return absl::OkStatus();
   }
 
@@ -260,19 +233,10 @@ class BlockQuantizer {
   absl::Status PackTheRest() {
     for (BlockTensor& tensor : block_.tensors()) {
       if (!tensor.packed.empty()) continue;
-      const QuantizeRule* rule = tensor.plan->quantize;
-      OUNCE_RETURN_IF_ERROR(
-          PackPlain(rule == nullptr ? nullptr : Plain(rule->method), &tensor));
-      if (rule != nullptr && rule->method->calibrated()) {
-        tensor.report.fallback = "calibration does not see its input";
-      }
+      OUNCE_RETURN_IF_ERROR(PackPlain(&tensor));
       tensor.values = Matrix();
     }
     return absl::OkStatus();
-  }
-
-  static const QuantizeMethod* Plain(const QuantizeMethod* method) {
-    return method->calibrated() ? &kFallback : method;
   }
 
   const BlockRun run_;

@@ -11,6 +11,7 @@
 #include "compress/block.h"
 #include "compress/block_quantize.h"
 #include "compress/channel_scale_search.h"
+#include "compress/head_pass.h"
 #include "compress/panel_pipeline.h"
 #include "compress/source_hash.h"
 #include "core/annotate.h"
@@ -109,11 +110,10 @@ class CalibratedRun {
     OUNCE_RETURN_IF_ERROR(OpenWriter());
     PanelPipeline panels(model_, plan_, {}, &context_.pool(), writer_.get());
     if (journal_.layers < 0) {
-      OUNCE_RETURN_IF_ERROR(panels.Run(parts_.before, &journal_.report));
+      OUNCE_RETURN_IF_ERROR(CompressBefore(&panels));
       OUNCE_RETURN_IF_ERROR(Checkpoint(0));
     }
-    OUNCE_RETURN_IF_ERROR(CompressLayers(&panels));
-    OUNCE_RETURN_IF_ERROR(panels.Run(parts_.after, &journal_.report));
+    OUNCE_RETURN_IF_ERROR(CompressRest(&panels));
     return Finish();
   }
 
@@ -182,7 +182,23 @@ class CalibratedRun {
     return WriteJournal(path_, journal_);
   }
 
-  absl::Status CompressLayers(PanelPipeline* panels) {
+  absl::Status CompressBefore(PanelPipeline* panels) {
+    for (const TensorPlan& row : parts_.before) {
+      if (IsCalibratedHead(model_.spec, row)) {
+        // Tied: its input comes last, and is needed first.
+        OUNCE_ASSIGN_OR_RETURN(const InputStatistics states,
+                               CollectFloatStates());
+        OUNCE_RETURN_IF_ERROR(CompressHead(row, states, &context_,
+                                           writer_.get(), &journal_.report));
+        ReleaseSource(row);
+      } else {
+        OUNCE_RETURN_IF_ERROR(panels->Run({&row, 1}, &journal_.report));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CompressRest(PanelPipeline* panels) {
     OUNCE_ASSIGN_OR_RETURN(const WrittenTensors written,
                            WrittenTensors::Open(*writer_));
     // Everything but the layers, which run one by one.
@@ -206,7 +222,54 @@ class CalibratedRun {
       }
       ReportProgress(options_.progress, layer + 1, layers);
     }
+    return CompressAfter(panels, &executor, *stream);
+  }
+
+  absl::Status CompressAfter(PanelPipeline* panels, Executor* executor,
+                             const ActivationStore& stream) {
+    for (const TensorPlan& row : parts_.after) {
+      if (IsCalibratedHead(model_.spec, row)) {
+        OUNCE_ASSIGN_OR_RETURN(
+            const InputStatistics states,
+            CollectFinalStates(stream, executor, &context_));
+        OUNCE_RETURN_IF_ERROR(CompressHead(row, states, &context_,
+                                           writer_.get(), &journal_.report));
+        ReleaseSource(row);
+      } else {
+        OUNCE_RETURN_IF_ERROR(panels->Run({&row, 1}, &journal_.report));
+      }
+    }
     return absl::OkStatus();
+  }
+
+  // The final states of the float model.
+  absl::StatusOr<InputStatistics> CollectFloatStates() {
+    BoundTensors bound;
+    for (const auto rows : {parts_.before, parts_.after}) {
+      for (const TensorPlan& row : rows) bound.tensors.push_back(*row.tensor);
+    }
+    const ModelWeights ends = ArrangeWeights(model_.spec, bound);
+    Executor executor(ends, &context_, calibration_.options.context);
+    OUNCE_ASSIGN_OR_RETURN(const std::unique_ptr<ActivationStore> stream,
+                           EmbedAll(&executor));
+    for (size_t index = 0; index < parts_.layers.size(); ++index) {
+      OUNCE_ASSIGN_OR_RETURN(
+          const Block block,
+          Block::Load(model_.spec, static_cast<int64_t>(index),
+                      parts_.layers[index], &context_.pool()));
+      const LayerWeights layer = block.Arrange();
+      OUNCE_RETURN_IF_ERROR(
+          AdvanceLayer({&executor, &context_, &layer,
+                        static_cast<int64_t>(index), stream.get()},
+                       stream.get()));
+      for (const TensorPlan& row : parts_.layers[index]) ReleaseSource(row);
+    }
+    return CollectFinalStates(*stream, &executor, &context_);
+  }
+
+  void ReleaseSource(const TensorPlan& row) {
+    model_.source->Release(
+        StoredBytes(*row.tensor, 0, row.tensor->matrix.rows));
   }
 
   absl::StatusOr<std::unique_ptr<ActivationStore>> EmbedAll(
@@ -252,8 +315,7 @@ class CalibratedRun {
       OUNCE_ASSIGN_OR_RETURN(Pruner* const pruner,
                              panels->PrunerOf(*tensor.plan));
       if (pruner != nullptr) pruner->Apply(tensor.values.view());
-      const BoundTensor& source = *tensor.plan->tensor;
-      model_.source->Release(StoredBytes(source, 0, source.matrix.rows));
+      ReleaseSource(*tensor.plan);
     }
     const BlockRun run = {executor, &context_, stream};
     for (const ScaleRule rule : recipe_.channel_scales) {

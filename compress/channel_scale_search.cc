@@ -9,14 +9,9 @@
 #include "calibrate/layer_inputs.h"
 #include "core/status_macros.h"
 #include "model/scale_fold.h"
-#include "quantize/round_to_nearest.h"
 
 namespace ounce {
 namespace {
-
-// A stand-in for methods that take long: what they make of a matrix gets better
-// with the same scales.
-constexpr QuantizeMethod kTrial = {"round_to_nearest", QuantizeRoundToNearest};
 
 // One place, and the tensors of the block that its scales change.
 struct Place {
@@ -132,8 +127,10 @@ class Search {
     for (size_t i = place.producers.size(); i < changed.size(); ++i) {
       BlockTensor& tensor = changed[i];
       if (!IsQuantized(tensor)) continue;
+      // Without calibration: what GPTQ makes of a matrix takes long, and gets
+      // better with the same scales.
       OUNCE_ASSIGN_OR_RETURN(
-          tensor.packed, PackRows(*tensor.plan, &kTrial, tensor.values.view(),
+          tensor.packed, PackRows(*tensor.plan, tensor.values.view(),
                                   &run_.context->pool(), nullptr));
     }
     return evaluator.OutputError(block_.ArrangeWith(changed));

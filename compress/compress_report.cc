@@ -26,15 +26,18 @@ std::optional<double> NumberOf(const Json& json, absl::string_view key) {
 
 }  // namespace
 
-std::string MethodOf(const TensorPlan& plan) {
-  return plan.quantize == nullptr ? "float"
-                                  : std::string(plan.quantize->method->name);
-}
 
 TensorReport ReportOf(const TensorPlan& plan, const TensorStats& stats) {
   TensorReport report;
   report.name = plan.tensor->slot.name;
-  report.method = MethodOf(plan);
+  if (plan.quantize == nullptr) {
+    report.method = "float";
+  } else if (plan.quantize->method->calibrated()) {
+    report.method = "round_to_nearest";
+    report.fallback = "calibration does not see its input";
+  } else {
+    report.method = std::string(plan.quantize->method->name);
+  }
   report.snr_db = stats.snr_db();
   report.pruned =
       static_cast<double>(stats.pruned) / static_cast<double>(stats.weights);

@@ -60,8 +60,7 @@ struct CompressReport {
   std::vector<std::string> warnings;
 };
 
-// The name of a tensor's method in a plan: "float", "gptq" ...
-std::string MethodOf(const TensorPlan& plan);
+// The line on a tensor that was compressed without calibration.
 TensorReport ReportOf(const TensorPlan& plan, const TensorStats& stats);
 // What the artifact's writer is told of it.
 TensorRecord RecordOf(const TensorPlan& plan);

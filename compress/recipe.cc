@@ -49,9 +49,6 @@ constexpr absl::string_view kInt8SmoothRecipe =
 # activations in groups of 32.
 channel_scales: [smooth]
 quantize:
-  - tensors: [model.embed_tokens.weight, lm_head.weight]
-    codec: int8
-    activation_group_size: 32
   - tensors: "*"
     codec: int8
     activation_group_size: 32
@@ -91,6 +88,10 @@ channel_scales: [smooth, awq]
 quantize:
   - tensors: [model.embed_tokens.weight, lm_head.weight]
     codec: int8
+    activation_group_size: 32
+    method: gptq
+    scale: least_squares
+    refine: 1
   - tensors: "*"
     codec: int4-progressive
     group_size: 32

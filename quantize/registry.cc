@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::array kMethods = {
     QuantizeMethod{"round_to_nearest", QuantizeRoundToNearest},
-    QuantizeMethod{"gptq", nullptr, CreateGptqQuantizer},
+    QuantizeMethod{"gptq", QuantizeRoundToNearest, CreateGptqQuantizer},
 };
 
 }  // namespace

@@ -14,8 +14,8 @@ namespace ounce {
 
 struct QuantizeMethod {
   absl::string_view name;
-  // Quantizes a whole matrix or any part of its rows.  Null for methods that
-  // need calibration:
+  // Quantizes a whole matrix or any part of its rows.  Of methods that need
+  // calibration, what they fall back to without it: rounding to nearest.
   absl::StatusOr<QuantizeResult> (*quantize)(MatrixView<const float> weight,
                                              const QuantizeOptions& options);
   CreateCalibratedQuantizer create_calibrated = nullptr;
