@@ -21,6 +21,17 @@ std::vector<int64_t> SampleWindows(const ActivationStore& inputs,
   return sample;
 }
 
+double RelativeError(const float* expected, const float* got, int64_t width) {
+  double square = 0.0;
+  double error = 0.0;
+  for (int64_t c = 0; c < width; ++c) {
+    const double difference = double{got[c]} - double{expected[c]};
+    square += double{expected[c]} * double{expected[c]};
+    error += difference * difference;
+  }
+  return square > 0.0 ? error / square : 0.0;
+}
+
 }  // namespace
 
 absl::StatusOr<BlockEvaluator> BlockEvaluator::Create(const LayerRun& run,
@@ -39,20 +50,18 @@ absl::StatusOr<BlockEvaluator> BlockEvaluator::Create(const LayerRun& run,
 absl::StatusOr<double> BlockEvaluator::OutputError(
     const LayerWeights& layer) const {
   double sum = 0.0;
-  int64_t values = 0;
+  int64_t tokens = 0;
   Matrix residual;
   for (size_t i = 0; i < windows_.size(); ++i) {
     OUNCE_RETURN_IF_ERROR(run_.inputs->Read(windows_[i], &residual));
     run_.executor->RunLayer(layer, run_.index, nullptr, &residual);
-    const absl::Span<const float> got = residual.values();
-    const absl::Span<const float> expected = outputs_[i].values();
-    for (size_t v = 0; v < got.size(); ++v) {
-      const double error = double{got[v]} - double{expected[v]};
-      sum += error * error;
+    for (int64_t t = 0; t < residual.rows(); ++t) {
+      sum += RelativeError(outputs_[i].row(t), residual.row(t),
+                           residual.cols());
     }
-    values += static_cast<int64_t>(got.size());
+    tokens += residual.rows();
   }
-  return sum / static_cast<double>(values);
+  return sum / static_cast<double>(tokens);
 }
 
 }  // namespace ounce
