@@ -53,6 +53,10 @@ class GptqSolver {
                                            MatrixView<const float> hessian,
                                            const GptqOptions& options);
 
+  // Moved, not copied: it holds views of its own memory.
+  GptqSolver(GptqSolver&&) = default;
+  GptqSolver& operator=(GptqSolver&&) = default;
+
   // Quantizes `weight` [out, in], finite values, with scales chosen per group
   // before any rounding: those of round-to-nearest for kAbsMax; for
   // kLeastSquares those with the least squared error, each column's weighted by

@@ -12,26 +12,28 @@ namespace {
 
 // Columns of a block: whole groups of every size that codecs have.
 constexpr int64_t kBlockCols = 128;
-// Rows of a block's products lie a little more apart, so as not to share cache
-// sets.
-constexpr int64_t kBlockStride = kBlockCols + 16;
+// Where nothing changes on the way, wider products are faster.
+constexpr int64_t kWideCols = 512;
 // Visits of a block's codes for each product: once is most of the gain, and
 // what the visits move is seen at once by the next.
 constexpr int kBlockVisits = 3;
 
-// products [rows, cols] = left [rows, n] * columns [begin, begin + cols) of the
-// symmetric `hessian`.
+// `left` [rows, n] times `columns` [n, cols], into `buffer`.
 MatrixView<float> Multiply(MatrixView<const float> left,
-                           MatrixView<const float> hessian, int64_t begin,
-                           std::vector<float>* products) {
-  const int64_t cols = std::min(kBlockCols, hessian.cols - begin);
-  products->assign(static_cast<size_t>(left.rows * kBlockStride), 0.0f);
-  const MatrixView<float> out(products->data(), left.rows, cols, kBlockStride);
-  MultiplyAdd(1.0f, {left},
-              {MatrixView<const float>(hessian.data + begin, hessian.rows, cols,
-                                       hessian.stride)},
-              out);
+                           MatrixView<const float> columns,
+                           std::vector<float>* buffer) {
+  const int64_t stride = PaddedStride(columns.cols);
+  buffer->assign(static_cast<size_t>(left.rows * stride), 0.0f);
+  const MatrixView<float> out(buffer->data(), left.rows, columns.cols, stride);
+  MultiplyAdd(1.0f, {left}, {columns}, out);
   return out;
+}
+
+// Columns [begin, begin + cols) of a matrix, or as many as there are.
+MatrixView<const float> Columns(MatrixView<const float> matrix, int64_t begin,
+                                int64_t cols) {
+  return {matrix.data + begin, matrix.rows, std::min(cols, matrix.cols - begin),
+          matrix.stride};
 }
 
 // How the error changes along a line: -2 * step * slope + step^2 * curvature.
@@ -91,8 +93,9 @@ void QuadraticErrors(MatrixView<const float> error,
                      MatrixView<const float> hessian, double* sums) {
   std::fill_n(sums, error.rows, 0.0);
   std::vector<float> buffer;
-  for (int64_t begin = 0; begin < hessian.cols; begin += kBlockCols) {
-    const MatrixView<float> products = Multiply(error, hessian, begin, &buffer);
+  for (int64_t begin = 0; begin < hessian.cols; begin += kWideCols) {
+    const MatrixView<float> products =
+        Multiply(error, Columns(hessian, begin, kWideCols), &buffer);
     for (int64_t row = 0; row < error.rows; ++row) {
       sums[row] +=
           DotProduct(error.row(row) + begin, products.row(row), products.cols);
@@ -103,7 +106,7 @@ void QuadraticErrors(MatrixView<const float> error,
 void QuadraticRefiner::Sweep(const CodedRows& rows, MatrixView<float> error) {
   for (int64_t begin = 0; begin < hessian_.cols; begin += kBlockCols) {
     const MatrixView<float> products =
-        Multiply(error, hessian_, begin, &products_);
+        Multiply(error, Columns(hessian_, begin, kBlockCols), &products_);
     for (int64_t row = 0; row < rows.rows(); ++row) {
       gradient_ = products.row(row);
       RefineBlock(rows, row, {begin, begin + products.cols}, error);
@@ -196,9 +199,9 @@ void QuadraticRefiner::RefineRowScales(const CodedRows& rows,
     RowDirection(rows, row, direction.row(row));
   }
   std::vector<Line> lines(static_cast<size_t>(rows.rows()));
-  for (int64_t begin = 0; begin < rows.cols(); begin += kBlockCols) {
+  for (int64_t begin = 0; begin < rows.cols(); begin += kWideCols) {
     const MatrixView<float> products =
-        Multiply(direction, hessian_, begin, &products_);
+        Multiply(direction, Columns(hessian_, begin, kWideCols), &products_);
     for (int64_t row = 0; row < rows.rows(); ++row) {
       Line& line = lines[static_cast<size_t>(row)];
       const float* const product = products.row(row);
