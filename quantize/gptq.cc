@@ -264,16 +264,14 @@ absl::Status GptqSolver::Factor() {
   }
   factor_data_.resize(hessian_data_.size());
   factor_ = {factor_data_.data(), n, n, hessian_.stride};
-  double trace = 0.0;
-  for (const float value : diagonal_) trace += double{value};
-  const double damping = options_.damping * trace / static_cast<double>(n);
   context_->pool().Run(n, [&](int64_t i, int) {
     const int64_t row = order_[static_cast<size_t>(i)];
     for (int64_t j = 0; j < i; ++j) {
       factor_.at(i, j) = hessian_.at(row, order_[static_cast<size_t>(j)]);
     }
     const double own = double{hessian_.at(row, row)};
-    factor_.at(i, i) = static_cast<float>(own == 0.0 ? 1.0 : own + damping);
+    factor_.at(i, i) =
+        static_cast<float>(own == 0.0 ? 1.0 : own * (1.0 + options_.damping));
   });
   const std::optional<int64_t> failed = FactorCholesky(*context_, factor_);
   if (!failed.has_value()) {

@@ -17,8 +17,10 @@
 namespace ounce {
 
 struct GptqOptions {
-  // Added to the diagonal of the Hessian, as a fraction of its mean.  Larger
-  // values tolerate fewer calibration tokens and drift towards plain rounding.
+  // Added to each number on the Hessian's diagonal, as a fraction of it (the
+  // paper's is one of their mean, which a single channel of large inputs makes
+  // too much for all others).  Larger values tolerate fewer calibration tokens
+  // and drift towards plain rounding.
   double damping = 0.01;
   // Visits columns in the order of their mean squares, largest first, instead
   // of from first to last.

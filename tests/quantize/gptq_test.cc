@@ -127,13 +127,9 @@ std::vector<int> PaperCodes(const Matrix& hessian, const float* weight,
   };
   std::vector<double> inverse(static_cast<size_t>(n * n));
   std::vector<double> a(inverse.size());
-  double mean = 0.0;
-  for (int64_t i = 0; i < n; ++i) {
-    mean += double{hessian.row(i)[i]} / static_cast<double>(n);
-  }
   for (int64_t i = 0; i < n; ++i) {
     for (int64_t j = 0; j < n; ++j) a[at(i, j)] = double{hessian.row(i)[j]};
-    a[at(i, i)] += damping * mean;
+    a[at(i, i)] *= 1.0 + damping;
     inverse[at(i, i)] = 1.0;
   }
   for (int64_t p = 0; p < n; ++p) {  // Gauss and Jordan's elimination.
@@ -294,6 +290,24 @@ TEST(GptqTest, TheSizeOfTheHessianChangesOnlyTheErrors) {
     EXPECT_EQ(other.quantized.weight.codes, result.quantized.weight.codes);
     EXPECT_EQ(other.error_after, result.error_after * double{factor});
   }
+}
+
+// A channel of inputs a thousand times as large, as models have them, leaves
+// the others' compensation alone.
+TEST(GptqTest, OneLargeChannelDoesNotDampTheOthers) {
+  Matrix hessian = CorrelatedHessian(128, 300, 28);
+  Matrix weight = RandomWeight(16, 128, 29);
+  ASSERT_OK_AND_ASSIGN(const GptqResult result,
+                       Quantize(weight, hessian, kInt4, {0.01, true, 0}));
+  // Its weights are 0, a code of every scale: nothing is lost there.
+  for (int64_t i = 0; i < 128; ++i) {
+    hessian.row(5)[i] *= 1000.0f;
+    hessian.row(i)[5] *= 1000.0f;
+  }
+  for (int64_t row = 0; row < 16; ++row) weight.row(row)[5] = 0.0f;
+  ASSERT_OK_AND_ASSIGN(const GptqResult large,
+                       Quantize(weight, hessian, kInt4, {0.01, true, 0}));
+  EXPECT_LT(large.error_after, 2.0 * result.error_after);
 }
 
 TEST(GptqTest, DeadChannelsBecomeZero) {
