@@ -9,6 +9,8 @@
 
 #include "absl/types/span.h"
 #include "core/checked.h"
+#include "core/half.h"
+#include "core/packing/codec.h"
 #include "core/packing/packed_matrix.h"
 #include "core/round.h"
 
@@ -78,6 +80,20 @@ float LeastWeight(absl::Span<const float> weights);
 
 // The scale that absmax gives (see round_to_nearest.h), not yet rounded.
 GroupScale AbsMaxScale(absl::Span<const float> weights, const Grid& grid);
+
+// Whether a group that is not all zeros, of these codes and this scale, is too
+// small for the scales of `codec`: those of f16 that are no normal number, or
+// multiples of a unit of which one is still too much.
+inline bool IsTooSmall(const CodecInfo& codec, absl::Span<const float> weights,
+                       float scale, const int8_t* codes) {
+  if (!codec.grouped) return false;
+  const auto is_zero = [](auto value) { return value == 0; };
+  const bool suspect =
+      codec.max_multiple == 0
+          ? std::abs(scale) < kF16MinNormal
+          : std::all_of(codes, codes + weights.size(), is_zero);
+  return suspect && !std::all_of(weights.begin(), weights.end(), is_zero);
+}
 
 // One row of `cols` weights in groups of `group_size`, the last of which may be
 // shorter.

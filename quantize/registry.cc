@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "quantize/gptq_method.h"
+#include "quantize/hqq.h"
 #include "quantize/round_to_nearest.h"
 
 namespace ounce {
@@ -13,6 +14,7 @@ namespace {
 constexpr std::array kMethods = {
     QuantizeMethod{"round_to_nearest", QuantizeRoundToNearest},
     QuantizeMethod{"gptq", QuantizeRoundToNearest, CreateGptqQuantizer},
+    QuantizeMethod{"hqq", QuantizeHalfQuadratic},
 };
 
 }  // namespace

@@ -7,7 +7,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "core/half.h"
 #include "core/packing/codec.h"
 #include "core/status_macros.h"
 #include "quantize/grid.h"
@@ -54,23 +53,13 @@ class RowRounder {
     return true;
   }
 
-  // How many groups of that row are too small for the scales of the codec:
-  // those of f16 that are no normal number, or multiples of a unit of which one
-  // is still too much.
+  // How many groups of that row are too small for the scales of the codec.
   int64_t CountTooSmall(const int8_t* codes) const {
-    if (!codec_.grouped) return 0;
-    const auto is_zero = [](auto value) { return value == 0; };
     int64_t count = 0;
     for (int64_t g = 0; g < row_.num_groups(); ++g) {
-      const float scale = groups_[static_cast<size_t>(g)].scale;
-      const int8_t* first = codes + row_.begin(g);
-      const bool suspect =
-          codec_.max_multiple == 0
-              ? std::abs(scale) < kF16MinNormal
-              : std::all_of(first, first + row_.size(g), is_zero);
-      if (!suspect) continue;
-      const absl::Span<const float> weights = row_.group(g);
-      count += !std::all_of(weights.begin(), weights.end(), is_zero);
+      count += IsTooSmall(codec_, row_.group(g),
+                          groups_[static_cast<size_t>(g)].scale,
+                          codes + row_.begin(g));
     }
     return count;
   }

@@ -325,5 +325,22 @@ TEST(NearestRowCodesTest, RoundsEachWeightToItsGroupsGrid) {
   }
 }
 
+TEST(IsTooSmallTest, GoesByWhatTheCodecStores) {
+  const std::vector<float> weights = {1e-6f, 0.0f}, zeros = {0.0f, 0.0f};
+  const std::vector<int8_t> codes = {3, 0}, none = {0, 0};
+  // f16: 2^-14 is the smallest normal number.
+  const CodecInfo& int4 = GetCodecInfo(Codec::kInt4);
+  EXPECT_FALSE(IsTooSmall(int4, weights, -0x1p-14f, codes.data()));
+  EXPECT_TRUE(IsTooSmall(int4, weights, -0x1p-15f, codes.data()));
+  EXPECT_FALSE(IsTooSmall(int4, zeros, 0.0f, none.data()));
+  // Multiples of a unit: a group that became zeros.
+  const CodecInfo& progressive = GetCodecInfo(Codec::kInt4Progressive);
+  EXPECT_FALSE(IsTooSmall(progressive, weights, 1e-30f, codes.data()));
+  EXPECT_TRUE(IsTooSmall(progressive, weights, 1.0f, none.data()));
+  EXPECT_FALSE(IsTooSmall(progressive, zeros, 0.0f, none.data()));
+  EXPECT_FALSE(
+      IsTooSmall(GetCodecInfo(Codec::kInt8), weights, 1e-30f, none.data()));
+}
+
 }  // namespace
 }  // namespace ounce

@@ -3,6 +3,7 @@
 #include "absl/status/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "quantize/hqq.h"
 #include "quantize/round_to_nearest.h"
 #include "tests/util/status_matchers.h"
 
@@ -18,6 +19,7 @@ TEST(FindQuantizeMethodTest, FindsEachByItsName) {
   }
   EXPECT_EQ((*FindQuantizeMethod("round_to_nearest"))->quantize,
             QuantizeRoundToNearest);
+  EXPECT_EQ((*FindQuantizeMethod("hqq"))->quantize, QuantizeHalfQuadratic);
 }
 
 TEST(FindQuantizeMethodTest, RefusesAnUnknownOneAndListsTheKnown) {
