@@ -12,6 +12,7 @@
 #include "core/annotate.h"
 #include "core/packing/codec.h"
 #include "core/status_macros.h"
+#include "quantize/bias_correction.h"
 
 namespace ounce {
 namespace {
@@ -150,7 +151,9 @@ class BlockQuantizer {
       } else {
         OUNCE_RETURN_IF_ERROR(PackPlain(tensor));
       }
-      if (usable.ok()) CorrectBias(statistics, tensor);
+      if (usable.ok()) {
+        OUNCE_RETURN_IF_ERROR(CorrectBiasOf(*tensor, statistics));
+      }
       tensor->values = Matrix();
       tensor->report.seconds = SecondsSince(start);
     }
@@ -214,19 +217,21 @@ class BlockQuantizer {
 
   // What the rounding of `tensor` takes from the mean of its output goes into
   // its bias, which is packed last.
-  void CorrectBias(const InputStatistics& statistics, BlockTensor* tensor) {
-    if (!tensor->plan->quantize->bias_correction) return;
-    const absl::string_view name = tensor->plan->tensor->slot.name;
+  absl::Status CorrectBiasOf(const BlockTensor& tensor,
+                             const InputStatistics& statistics) {
+    const absl::string_view name = tensor.plan->tensor->slot.name;
     BlockTensor* bias = block_.Find(absl::StrCat(
         name.substr(0, name.size() - absl::string_view("weight").size()),
         "bias"));
-    if (bias == nullptr) return;
-    Matrix restored(tensor->values.rows(), tensor->values.cols());
-    const PackedMatrix matrix = tensor->matrix();
+    if (!tensor.plan->quantize->bias_correction || bias == nullptr) {
+      return absl::OkStatus();
+    }
+    Matrix restored(tensor.values.rows(), tensor.values.cols());
+    const PackedMatrix matrix = tensor.matrix();
     GetCodecInfo(matrix.codec)
         .unpack_rows(matrix, 0, matrix.rows, restored.row(0));
-    (void)statistics;
-
+    return CorrectBias({tensor.values.view(), restored.view()},
+                       statistics.mean, bias->values.values());
   }
 
   // Vectors, and matrices that stay float.

@@ -9,7 +9,7 @@
 
 namespace ounce {
 
-absl::Status CorrectBias(const QuantizedRows& rows,
+absl::Status CorrectBias(const RestoredRows& rows,
                          absl::Span<const float> mean_input,
                          absl::Span<float> bias) {
   OUNCE_DCHECK(rows.weight.rows == rows.restored.rows);

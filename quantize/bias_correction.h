@@ -13,7 +13,7 @@
 namespace ounce {
 
 // Some rows of a matrix and what quantisation made of them, [rows, in] both.
-struct QuantizedRows {
+struct RestoredRows {
   MatrixView<const float> weight;
   MatrixView<const float> restored;
 };
@@ -24,7 +24,7 @@ struct QuantizedRows {
 // leaves all of `bias` as it was.
 // kInvalidArgument, naming column or row: a mean that is not finite, a bias
 // that would not be.
-absl::Status CorrectBias(const QuantizedRows& rows,
+absl::Status CorrectBias(const RestoredRows& rows,
                          absl::Span<const float> mean_input,
                          absl::Span<float> bias);
 
