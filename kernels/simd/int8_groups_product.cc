@@ -14,6 +14,7 @@
 #include "kernels/simd/add_ops.h"
 #include "kernels/simd/dot-inl.h"
 #include "kernels/simd/int8_block-inl.h"
+#include "kernels/simd/int8_wide_panels-inl.h"
 
 #if OUNCE_SIMD_TARGET
 HWY_BEFORE_NAMESPACE();
@@ -227,12 +228,29 @@ void MatMulInt8Groups(const MatMulInput& input, const PackedMatrix& w,
   }
 }
 
+#if HWY_TARGET == HWY_AVX2
+
+void MultiplyAvx2(const MatMulInput& x, const PackedMatrix& w,
+                  int64_t row_begin, int64_t row_end, MatrixView<float> out) {
+  if (x.grouped.tokens >= kMinWideTokens) {
+    MultiplyWidePanels(x.grouped, w, row_begin, row_end, out);
+    return;
+  }
+  MatMulInt8Groups<Isa::kAvx2>(x, w, row_begin, row_end, out);
+}
+
+#endif  // HWY_TARGET == HWY_AVX2
+
 }  // namespace
 
 void EnterInt8GroupsProduct(KernelTable* table) {
-  table->matmul[static_cast<size_t>(Codec::kInt8ActivationGroups)] = ForIsa(
-      table->isa,
-      [](auto isa) { return MatMulKernel(MatMulInt8Groups<isa.value>); });
+  constexpr auto kCodec = static_cast<size_t>(Codec::kInt8ActivationGroups);
+  table->matmul[kCodec] = ForIsa(table->isa, [](auto isa) {
+    return MatMulKernel(MatMulInt8Groups<isa.value>);
+  });
+#if HWY_TARGET == HWY_AVX2
+  if (table->isa == Isa::kAvx2) table->matmul[kCodec] = MultiplyAvx2;
+#endif
 }
 
 }  // namespace ounce::HWY_NAMESPACE

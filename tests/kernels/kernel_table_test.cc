@@ -160,7 +160,7 @@ TEST_P(ProductTest, ManyTokensAndPanelsHaveTheReferenceBits) {
         Codec::kInt4Asymmetric, Codec::kInt4Progressive}) {
     const int low = codec == Codec::kInt4Asymmetric ? 0 : -8;
     for (const int64_t cols : {65, 1056, 2112}) {
-      for (const int64_t tokens : {16, 121, 143}) {
+      for (const int64_t tokens : {16, 32, 121, 143}) {
         const Activations x(
             tokens, cols, [&] { return random.Int(-127, 127); }, random);
         StoredMatrix w(codec, 18, cols, GetCodecInfo(codec).grouped ? 64 : 0);
@@ -172,17 +172,22 @@ TEST_P(ProductTest, ManyTokensAndPanelsHaveTheReferenceBits) {
 }
 
 // More tokens than pass over one panel, more panels than one, and row blocks by
-// three and two.
+// three, two and one.
 TEST_P(ProductTest, LongPromptsHaveTheReferenceBits) {
   constexpr int64_t kTokens = 520;
   constexpr int64_t kCols = 800;
   RandomData random;
   const Activations x(
       kTokens, kCols, [&] { return random.Int(-127, 127); }, random);
+  const Activations narrow(
+      kTokens, kCols - 3, [&] { return random.Int(-127, 127); }, random);
   for (const int64_t rows : {64, 70}) {
     StoredMatrix w(Codec::kInt4Progressive, rows, kCols, 128);
     FillQuantized(random, -8, 7, &w);
     ExpectSameBits(x.input(), w.view());
+    StoredMatrix int8(Codec::kInt8ActivationGroups, rows, kCols - 3, 0);
+    FillQuantized(random, -127, 127, &int8);
+    ExpectSameBits(narrow.input(), int8.view());
   }
 }
 
@@ -220,11 +225,14 @@ TEST_P(ProductTest, ExtremeCodesDoNotSaturate) {
   for (const int x_code : {-127, 127}) {
     const Activations x(
         5, kCols, [&] { return x_code; }, random);
+    const Activations many(
+        33, kCols, [&] { return x_code; }, random);
     for (const int code : {-128, -127, 127}) {
       for (const Codec codec : {Codec::kInt8, Codec::kInt8ActivationGroups}) {
         StoredMatrix w(codec, 16, kCols, 0);
         FillQuantized(random, code, code, &w);
         ExpectSameBits(x.input(), w.view());
+        ExpectSameBits(many.input(), w.view());
       }
     }
     for (const int64_t group_size : {32, 64, 128}) {
