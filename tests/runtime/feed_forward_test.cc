@@ -35,8 +35,8 @@ class FeedForwardTest : public ::testing::Test {
 TEST_F(FeedForwardTest, ATokensMixIsTheSameAloneAndInABatch) {
   Gaussian gaussian(3);
   const Matrix x(70, 24, gaussian.Floats(70 * 24));
-  for (const Codec codec : {Codec::kInt8, Codec::kInt8ActivationGroups,
-                            Codec::kInt4Progressive}) {
+  for (const Codec codec :
+       {Codec::kInt8, Codec::kInt8ActivationGroups, Codec::kInt4Progressive}) {
     const TinyModel model(SpecWithExperts(), codec);
     const std::vector<float> together = Mix(model, x.view());
     for (int64_t t = 0; t < 70; ++t) {
