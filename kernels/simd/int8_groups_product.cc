@@ -43,6 +43,27 @@ struct Tokens {
   const int32_t* sums[kTokens];
 };
 
+// The weights from some column on, of the first part of a tile.
+struct Chunk {
+  const uint8_t* data;
+  int64_t block_bytes;  // To those of the next block.
+  bool prefetch;
+};
+
+// One block's sums in a tile.
+template <class V, int kTokens, int kParts>
+struct BlockSums {
+  V of[kTokens][kParts];
+
+  void Fill(int t, V value) {
+    for (V& sum : of[t]) sum = value;
+  }
+};
+template <int kTokens, int kParts>
+using IntSums = BlockSums<IntVec, kTokens, kParts>;
+template <int kTokens, int kParts>
+using FloatSums = BlockSums<FloatVec, kTokens, kParts>;
+
 // What the sums of a group must start from to undo the offset that PrepareS8
 // adds.
 template <Isa kIsa>
@@ -59,7 +80,7 @@ HWY_INLINE IntVec StartS8(int32_t entry) {
 template <Isa kIsa, int kTokens, int kParts>
 HWY_INLINE void MultiplyColumns(const uint8_t* chunk,
                                 const Tokens<kTokens>& tokens, int64_t c,
-                                IntVec (&isums)[kTokens][kParts]) {
+                                IntSums<kTokens, kParts>& isums) {
   typename Dot<kIsa>::S8Weights w[kParts];
   for (int p = 0; p < kParts; ++p) {
     w[p] = Dot<kIsa>::PrepareS8(LoadBytes(chunk + p * kLanes * 4));
@@ -67,7 +88,7 @@ HWY_INLINE void MultiplyColumns(const uint8_t* chunk,
   for (int t = 0; t < kTokens; ++t) {
     const IntVec codes = BroadcastCodes(tokens.codes[t] + c);
     for (int p = 0; p < kParts; ++p) {
-      isums[t][p] = Dot<kIsa>::S8(isums[t][p], w[p], codes);
+      isums.of[t][p] = Dot<kIsa>::S8(isums.of[t][p], w[p], codes);
     }
   }
 }
@@ -78,7 +99,7 @@ template <Isa kIsa, int kTokens, int kParts>
 HWY_INLINE void MultiplyColumnsInPairs(const uint8_t* chunk,
                                        const uint8_t* next,
                                        const Tokens<kTokens>& tokens, int64_t c,
-                                       IntVec (&isums)[kTokens][kParts]) {
+                                       IntSums<kTokens, kParts>& isums) {
   IntVec pairs[kTokens / 2];
   for (int t = 0; t < kTokens; t += 2) {
     pairs[t / 2] =
@@ -89,37 +110,94 @@ HWY_INLINE void MultiplyColumnsInPairs(const uint8_t* chunk,
     IntVec last = LoadBytes(next + p * kLanes * 4);
     JoinColumns(first, last);
     for (int t = 0; t < kTokens; t += 2) {
-      isums[t][p] = Dot<kIsa>::MultiplyPair(isums[t][p], first, pairs[t / 2]);
-      isums[t + 1][p] =
-          Dot<kIsa>::MultiplyPair(isums[t + 1][p], last, pairs[t / 2]);
+      IntVec& even = isums.of[t][p];
+      IntVec& odd = isums.of[t + 1][p];
+      even = Dot<kIsa>::MultiplyPair(even, first, pairs[t / 2]);
+      odd = Dot<kIsa>::MultiplyPair(odd, last, pairs[t / 2]);
     }
   }
 }
 
-// The integer sums of columns [begin, end), one group; `chunk` is where the
-// first part's codes of `begin` are.
-template <Isa kIsa, int kTokens, int kParts>
-HWY_INLINE void SumGroup(const uint8_t* chunk, const Tokens<kTokens>& tokens,
+// The integer sums of columns [begin, end), one group, from `chunk` on.
+template <Isa kIsa, int kTokens, int kParts, int kBlocks>
+HWY_INLINE void SumGroup(Chunk chunk, const Tokens<kTokens>& tokens,
                          int64_t begin, int64_t end,
-                         IntVec (&isums)[kTokens][kParts]) {
-  if constexpr (kInPairs<kIsa, kTokens>) {
-    static_assert(Dot<kIsa>::kS8Offset == 0);
-    for (auto& row : isums) {
-      for (IntVec& isum : row) isum = hn::Zero(IntTag());
-    }
-    for (int64_t c = begin; c < end; c += 8, chunk += 2 * kChunkBytes) {
-      // Four columns may be left; what x has behind them is 0.
-      const uint8_t* next = c + 4 < end ? chunk + kChunkBytes : chunk;
-      MultiplyColumnsInPairs<kIsa>(chunk, next, tokens, c, isums);
-    }
-    return;
-  }
+                         IntSums<kTokens, kParts> (&isums)[kBlocks]) {
   for (int t = 0; t < kTokens; ++t) {
     const IntVec start = StartS8<kIsa>(tokens.sums[t][begin / kSumCols]);
-    for (IntVec& isum : isums[t]) isum = start;
+    for (auto& sums : isums) sums.Fill(t, start);
   }
-  for (int64_t c = begin; c < end; c += 4, chunk += kChunkBytes) {
-    MultiplyColumns<kIsa>(chunk, tokens, c, isums);
+  for (int64_t c = begin; c < end; c += 4, chunk.data += kChunkBytes) {
+    // Blocks side by side: they share what is broadcast of the tokens.
+    for (int b = 0; b < kBlocks; ++b) {
+      const uint8_t* weights = chunk.data + b * chunk.block_bytes;
+      if (chunk.prefetch) hwy::Prefetch(weights + kPrefetchBytes);
+      MultiplyColumns<kIsa>(weights, tokens, c, isums[b]);
+    }
+  }
+}
+
+// The same in pairs.
+template <Isa kIsa, int kTokens, int kParts>
+HWY_INLINE void SumGroupInPairs(Chunk chunk, const Tokens<kTokens>& tokens,
+                                int64_t begin, int64_t end,
+                                IntSums<kTokens, kParts>& isums) {
+  static_assert(Dot<kIsa>::kS8Offset == 0);
+  for (int t = 0; t < kTokens; ++t) isums.Fill(t, hn::Zero(IntTag()));
+  for (int64_t c = begin; c < end; c += 8, chunk.data += 2 * kChunkBytes) {
+    const uint8_t* weights = chunk.data;
+    if (chunk.prefetch) {
+      hwy::Prefetch(weights + kPrefetchBytes);
+      hwy::Prefetch(weights + kPrefetchBytes + kChunkBytes);
+    }
+    // Four columns may be left; what x has behind them is 0.
+    const uint8_t* next = c + 4 < end ? weights + kChunkBytes : weights;
+    MultiplyColumnsInPairs<kIsa>(weights, next, tokens, c, isums);
+  }
+}
+
+// sums += the products with columns [begin, end), one group, times its scales.
+template <Isa kIsa, int kTokens, int kParts, int kBlocks>
+HWY_INLINE void AddGroup(Chunk chunk, const Tokens<kTokens>& tokens,
+                         int64_t begin, int64_t end,
+                         FloatSums<kTokens, kParts> (&sums)[kBlocks]) {
+  constexpr bool kPairs = kInPairs<kIsa, kTokens>;
+  const FloatTag df;
+  IntSums<kTokens, kParts> isums[kBlocks];
+  if constexpr (kPairs) {
+    static_assert(kBlocks == 1);
+    SumGroupInPairs<kIsa>(chunk, tokens, begin, end, isums[0]);
+  } else {
+    SumGroup<kIsa>(chunk, tokens, begin, end, isums);
+  }
+  for (int t = 0; t < kTokens; ++t) {
+    const FloatVec scales = ByToken<kPairs>(
+        df, t, [&](int of) { return tokens.scales[of][begin / kSumCols]; });
+    for (int b = 0; b < kBlocks; ++b) {
+      for (int p = 0; p < kParts; ++p) {
+        FloatVec& sum = sums[b].of[t][p];
+        sum = hn::MulAdd(scales, hn::ConvertTo(df, isums[b].of[t][p]), sum);
+      }
+    }
+  }
+}
+
+// The tokens from `token` on by the rows of one block's parts.
+template <Isa kIsa, int kTokens, int kParts>
+HWY_INLINE void StoreSums(const Int8Block& block, int first_part,
+                          FloatSums<kTokens, kParts>& sums, int64_t token,
+                          MatrixView<float> out) {
+  for (int p = 0; p < kParts; ++p) {
+    const int64_t lane = (first_part + p) * kLanes;
+    const FloatVec scales =
+        LoadFloatBytes(block.data + block.layout->scales_offset + lane * 4);
+    for (int t = 0; t < kTokens; ++t) {
+      if constexpr (kInPairs<kIsa, kTokens>) {
+        if (t % 2 == 0) SplitPair(sums.of[t][p], sums.of[t + 1][p]);
+      }
+      StoreRows(hn::Mul(sums.of[t][p], scales), block.rows_left - lane,
+                out.row(token + t) + block.row + lane);
+    }
   }
 }
 
@@ -128,59 +206,26 @@ template <Isa kIsa, int kTokens, int kParts, int kBlocks>
 HWY_NOINLINE void MultiplyTile(const Int8Block& block, int first_part,
                                const QuantizedRows& x, int64_t token,
                                MatrixView<float> out) {
-  constexpr bool kPairs = kInPairs<kIsa, kTokens>;
-  const FloatTag df;
   const Tokens<kTokens> tokens(x, token);
-  FloatVec acc[kBlocks][kTokens][kParts];
-  for (auto& rows : acc) {
-    for (auto& row : rows) {
-      for (FloatVec& sum : row) sum = hn::Zero(df);
-    }
+  FloatSums<kTokens, kParts> sums[kBlocks];
+  for (auto& block_sums : sums) {
+    for (int t = 0; t < kTokens; ++t) block_sums.Fill(t, hn::Zero(FloatTag()));
   }
   const int64_t block_bytes = block.layout->block_bytes;
   const int64_t cols = block.layout->padded_cols;
-  const bool prefetch = first_part == 0 && x.tokens <= kMaxPrefetchTokens;
-  const uint8_t* chunk = block.data + first_part * kLanes * 4;
-  for (int64_t c = 0; c < cols; c += kSumCols, chunk += kSumCols * kRowBlock) {
-    for (int b = 0; b < kBlocks; ++b) {
-      const uint8_t* codes = chunk + b * block_bytes;
-      if (prefetch) {
-        for (int64_t i = 0; i < kSumCols * kRowBlock; i += 64) {
-          hwy::Prefetch(codes + kPrefetchBytes + i);
-        }
-      }
-      IntVec isums[kTokens][kParts];
-      // Told apart, because a loop of known length is faster.
-      if (HWY_LIKELY(c + kSumCols <= cols)) {
-        SumGroup<kIsa>(codes, tokens, c, c + kSumCols, isums);
-      } else {
-        SumGroup<kIsa>(codes, tokens, c, cols, isums);
-      }
-      for (int t = 0; t < kTokens; ++t) {
-        const FloatVec scales = ByToken<kPairs>(
-            df, t, [&](int of) { return tokens.scales[of][c / kSumCols]; });
-        for (int p = 0; p < kParts; ++p) {
-          acc[b][t][p] =
-              hn::MulAdd(scales, hn::ConvertTo(df, isums[t][p]), acc[b][t][p]);
-        }
-      }
-    }
+  Chunk chunk = {block.data + first_part * kLanes * 4, block_bytes,
+                 first_part == 0 && x.tokens <= kMaxPrefetchTokens};
+  int64_t c = 0;
+  for (; c + kSumCols <= cols; c += kSumCols) {
+    AddGroup<kIsa>(chunk, tokens, c, c + kSumCols, sums);
+    chunk.data += kSumCols * kRowBlock;
   }
+  if (c < cols) AddGroup<kIsa>(chunk, tokens, c, cols, sums);
   for (int b = 0; b < kBlocks; ++b) {
-    for (int p = 0; p < kParts; ++p) {
-      const int64_t lane = (first_part + p) * kLanes;
-      const int64_t row = b * kRowBlock + lane;
-      const FloatVec scales =
-          LoadFloatBytes(block.data + b * block_bytes +
-                         block.layout->scales_offset + lane * 4);
-      for (int t = 0; t < kTokens; ++t) {
-        if constexpr (kPairs) {
-          if (t % 2 == 0) SplitPair(acc[b][t][p], acc[b][t + 1][p]);
-        }
-        StoreRows(hn::Mul(acc[b][t][p], scales), block.rows_left - row,
-                  out.row(token + t) + block.row + row);
-      }
-    }
+    const int64_t rows = b * kRowBlock;
+    StoreSums<kIsa>({block.data + b * block_bytes, block.layout,
+                     block.row + rows, block.rows_left - rows},
+                    first_part, sums[b], token, out);
   }
 }
 
