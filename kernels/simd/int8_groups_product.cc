@@ -51,18 +51,10 @@ struct Chunk {
 };
 
 // One block's sums in a tile.
-template <class V, int kTokens, int kParts>
-struct BlockSums {
-  V of[kTokens][kParts];
-
-  void Fill(int t, V value) {
-    for (V& sum : of[t]) sum = value;
-  }
-};
 template <int kTokens, int kParts>
-using IntSums = BlockSums<IntVec, kTokens, kParts>;
+using IntSums = IntVec[kTokens][kParts];
 template <int kTokens, int kParts>
-using FloatSums = BlockSums<FloatVec, kTokens, kParts>;
+using FloatSums = FloatVec[kTokens][kParts];
 
 // What the sums of a group must start from to undo the offset that PrepareS8
 // adds.
@@ -88,7 +80,7 @@ HWY_INLINE void MultiplyColumns(const uint8_t* chunk,
   for (int t = 0; t < kTokens; ++t) {
     const IntVec codes = BroadcastCodes(tokens.codes[t] + c);
     for (int p = 0; p < kParts; ++p) {
-      isums.of[t][p] = Dot<kIsa>::S8(isums.of[t][p], w[p], codes);
+      isums[t][p] = Dot<kIsa>::S8(isums[t][p], w[p], codes);
     }
   }
 }
@@ -110,8 +102,8 @@ HWY_INLINE void MultiplyColumnsInPairs(const uint8_t* chunk,
     IntVec last = LoadBytes(next + p * kLanes * 4);
     JoinColumns(first, last);
     for (int t = 0; t < kTokens; t += 2) {
-      IntVec& even = isums.of[t][p];
-      IntVec& odd = isums.of[t + 1][p];
+      IntVec& even = isums[t][p];
+      IntVec& odd = isums[t + 1][p];
       even = Dot<kIsa>::MultiplyPair(even, first, pairs[t / 2]);
       odd = Dot<kIsa>::MultiplyPair(odd, last, pairs[t / 2]);
     }
@@ -125,7 +117,9 @@ HWY_INLINE void SumGroup(Chunk chunk, const Tokens<kTokens>& tokens,
                          IntSums<kTokens, kParts> (&isums)[kBlocks]) {
   for (int t = 0; t < kTokens; ++t) {
     const IntVec start = StartS8<kIsa>(tokens.sums[t][begin / kSumCols]);
-    for (auto& sums : isums) sums.Fill(t, start);
+    for (auto& sums : isums) {
+      for (IntVec& isum : sums[t]) isum = start;
+    }
   }
   for (int64_t c = begin; c < end; c += 4, chunk.data += kChunkBytes) {
     // Blocks side by side: they share what is broadcast of the tokens.
@@ -143,7 +137,9 @@ HWY_INLINE void SumGroupInPairs(Chunk chunk, const Tokens<kTokens>& tokens,
                                 int64_t begin, int64_t end,
                                 IntSums<kTokens, kParts>& isums) {
   static_assert(Dot<kIsa>::kS8Offset == 0);
-  for (int t = 0; t < kTokens; ++t) isums.Fill(t, hn::Zero(IntTag()));
+  for (auto& row : isums) {
+    for (IntVec& isum : row) isum = hn::Zero(IntTag());
+  }
   for (int64_t c = begin; c < end; c += 8, chunk.data += 2 * kChunkBytes) {
     const uint8_t* weights = chunk.data;
     if (chunk.prefetch) {
@@ -175,8 +171,8 @@ HWY_INLINE void AddGroup(Chunk chunk, const Tokens<kTokens>& tokens,
         df, t, [&](int of) { return tokens.scales[of][begin / kSumCols]; });
     for (int b = 0; b < kBlocks; ++b) {
       for (int p = 0; p < kParts; ++p) {
-        FloatVec& sum = sums[b].of[t][p];
-        sum = hn::MulAdd(scales, hn::ConvertTo(df, isums[b].of[t][p]), sum);
+        FloatVec& sum = sums[b][t][p];
+        sum = hn::MulAdd(scales, hn::ConvertTo(df, isums[b][t][p]), sum);
       }
     }
   }
@@ -193,9 +189,9 @@ HWY_INLINE void StoreSums(const Int8Block& block, int first_part,
         LoadFloatBytes(block.data + block.layout->scales_offset + lane * 4);
     for (int t = 0; t < kTokens; ++t) {
       if constexpr (kInPairs<kIsa, kTokens>) {
-        if (t % 2 == 0) SplitPair(sums.of[t][p], sums.of[t + 1][p]);
+        if (t % 2 == 0) SplitPair(sums[t][p], sums[t + 1][p]);
       }
-      StoreRows(hn::Mul(sums.of[t][p], scales), block.rows_left - lane,
+      StoreRows(hn::Mul(sums[t][p], scales), block.rows_left - lane,
                 out.row(token + t) + block.row + lane);
     }
   }
@@ -209,7 +205,9 @@ HWY_NOINLINE void MultiplyTile(const Int8Block& block, int first_part,
   const Tokens<kTokens> tokens(x, token);
   FloatSums<kTokens, kParts> sums[kBlocks];
   for (auto& block_sums : sums) {
-    for (int t = 0; t < kTokens; ++t) block_sums.Fill(t, hn::Zero(FloatTag()));
+    for (auto& row : block_sums) {
+      for (FloatVec& sum : row) sum = hn::Zero(FloatTag());
+    }
   }
   const int64_t block_bytes = block.layout->block_bytes;
   const int64_t cols = block.layout->padded_cols;
