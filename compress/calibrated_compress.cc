@@ -123,6 +123,10 @@ class CalibratedRun {
     OUNCE_ASSIGN_OR_RETURN(provenance_.sources, hasher.Finish());
     provenance_.tool_version = options_.tool_version;
     provenance_.recipe = RecipeYaml(recipe_);
+    provenance_.calibration = CalibrationSource{
+        calibration_.sha256, calibration_.total_tokens(),
+        calibration_.options.context, calibration_.options.seed,
+        calibration_.own_text};
     return absl::OkStatus();
   }
 

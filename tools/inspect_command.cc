@@ -184,6 +184,23 @@ Json SpecJson(const ModelSpec& spec) {
        {"stop_ids", Json::Array(spec.stop_ids.begin(), spec.stop_ids.end())}});
 }
 
+Json CalibrationJson(const Provenance& provenance) {
+  if (!provenance.calibration.has_value()) return Json();
+  const CalibrationSource& calibration = *provenance.calibration;
+  return Json::Of({{"text_sha256", calibration.sha256},
+                   {"tokens", calibration.tokens},
+                   {"context", calibration.context},
+                   {"seed", calibration.seed},
+                   {"own_text", calibration.own_text}});
+}
+
+std::string CalibrationText(const CalibrationSource& calibration) {
+  return absl::StrCat(calibration.tokens, " tokens ",
+                      calibration.own_text ? "that the model wrote" : "of text",
+                      " in windows of ", calibration.context, ", sha256 ",
+                      calibration.sha256);
+}
+
 Json ProvenanceJson(const Provenance& provenance) {
   Json::Array sources;
   for (const SourceFile& source : provenance.sources) {
@@ -193,7 +210,8 @@ Json ProvenanceJson(const Provenance& provenance) {
   }
   return Json::Of({{"tool_version", provenance.tool_version},
                    {"recipe", provenance.recipe},
-                   {"sources", sources}});
+                   {"sources", sources},
+                   {"calibration", CalibrationJson(provenance)}});
 }
 
 Json InspectJson(const ModelFile& file) {
@@ -290,6 +308,10 @@ void PrintSummary(const ModelFile& file) {
     for (const SourceFile& source : provenance.sources) {
       rows.push_back(
           {"from", absl::StrCat(source.name, ", sha256 ", source.sha256)});
+    }
+    if (provenance.calibration.has_value()) {
+      rows.push_back(
+          {"calibrated on", CalibrationText(*provenance.calibration)});
     }
   }
   std::cout << FormatTable(rows, {1}) << "\n";

@@ -4,6 +4,7 @@
 #define OUNCE_FORMATS_ARTIFACT_ARTIFACT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,12 +25,25 @@ struct SourceFile {
   int64_t bytes = 0;
 };
 
+// The text that an artifact was calibrated on.
+struct CalibrationSource {
+  std::string sha256;  // Of its token ids, as little-endian int32.
+  int64_t tokens = 0;
+  int64_t context = 0;  // Tokens of a window, at most.
+  uint64_t seed = 0;
+  bool own_text = false;  // The model wrote it.
+
+  friend bool operator==(const CalibrationSource&,
+                         const CalibrationSource&) = default;
+};
+
 // Where an artifact comes from.  No times, no absolute paths: the same input
 // and recipe give the same bytes.
 struct Provenance {
   std::string tool_version;
   std::vector<SourceFile> sources;
   std::string recipe;  // YAML, complete: defaults written out.
+  std::optional<CalibrationSource> calibration;  // If the recipe calibrates.
 };
 
 // One tensor as the artifact's metadata describes it.

@@ -351,6 +351,25 @@ absl::StatusOr<TokenizerAsset> ReadTokenizer(const schema::Tokenizer& in) {
   return tokenizer;
 }
 
+absl::StatusOr<std::optional<CalibrationSource>> ReadCalibration(
+    const schema::Calibration* in) {
+  if (in == nullptr) return std::nullopt;
+  CalibrationSource out;
+  OUNCE_ASSIGN_OR_RETURN(
+      out.sha256,
+      ReadText(in->text_sha256(), "a calibration text's SHA-256", 64, 64));
+  out.tokens = in->tokens();
+  out.context = in->context();
+  out.seed = in->seed();
+  out.own_text = in->own_text();
+  if (out.tokens < 1 || out.context < 1) {
+    return absl::DataLossError(
+        absl::StrCat("a calibration text of ", out.tokens,
+                     " tokens in windows of ", out.context));
+  }
+  return out;
+}
+
 absl::StatusOr<Provenance> ReadProvenance(const schema::Provenance& in) {
   Provenance provenance;
   OUNCE_ASSIGN_OR_RETURN(
@@ -358,6 +377,8 @@ absl::StatusOr<Provenance> ReadProvenance(const schema::Provenance& in) {
       ReadText(in.tool_version(), "tool_version", 0, kMaxNameBytes));
   OUNCE_ASSIGN_OR_RETURN(provenance.recipe,
                          ReadText(in.recipe(), "recipe", 0, kMaxRecipeBytes));
+  OUNCE_ASSIGN_OR_RETURN(provenance.calibration,
+                         ReadCalibration(in.calibration()));
   if (in.sources() == nullptr) return provenance;
   for (const schema::SourceFile* source : *in.sources()) {
     SourceFile out;

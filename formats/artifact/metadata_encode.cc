@@ -77,8 +77,8 @@ static_assert(SameNumber(TokenizerKind::kNone, schema::TokenizerKind::None) &&
                          schema::TokenizerKind::WordPieceFiles));
 
 // The root, spec, two rotary descriptions, experts, encoder, generation, head
-// transform, tokenizer, provenance.
-constexpr size_t kFixedTables = 10;
+// transform, tokenizer, provenance, calibration.
+constexpr size_t kFixedTables = 11;
 
 absl::Status CheckSize(absl::string_view what, size_t bytes, size_t limit) {
   if (bytes <= limit) return absl::OkStatus();
@@ -318,6 +318,14 @@ Offset<schema::Tokenizer> BuildTokenizer(FlatBufferBuilder& builder,
       builder.CreateVector(files));
 }
 
+Offset<schema::Calibration> BuildCalibration(
+    FlatBufferBuilder& builder, const CalibrationSource& calibration) {
+  const auto sha256 = builder.CreateString(calibration.sha256);
+  return schema::CreateCalibration(builder, sha256, calibration.tokens,
+                                   calibration.context, calibration.seed,
+                                   calibration.own_text);
+}
+
 Offset<schema::Provenance> BuildProvenance(FlatBufferBuilder& builder,
                                            const Provenance& provenance) {
   std::vector<Offset<schema::SourceFile>> sources;
@@ -332,8 +340,12 @@ Offset<schema::Provenance> BuildProvenance(FlatBufferBuilder& builder,
   const auto tool_version = builder.CreateString(provenance.tool_version);
   const auto source_offsets = builder.CreateVector(sources);
   const auto recipe = builder.CreateString(provenance.recipe);
-  return schema::CreateProvenance(builder, tool_version, source_offsets,
-                                  recipe);
+  Offset<schema::Calibration> calibration;
+  if (provenance.calibration.has_value()) {
+    calibration = BuildCalibration(builder, *provenance.calibration);
+  }
+  return schema::CreateProvenance(builder, tool_version, source_offsets, recipe,
+                                  calibration);
 }
 
 }  // namespace
