@@ -37,7 +37,8 @@ double MagnitudeHistogram::Percentile(double quantile) const {
 }
 
 void InputStatisticsCollector::Add(KernelContext& context,
-                                   MatrixView<const float> x) {
+                                   MatrixView<const float> x,
+                                   absl::Span<const float> token_scales) {
   if (x.rows == 0) return;
   if (tokens_ == 0) {
     const auto in = static_cast<size_t>(x.cols);
@@ -48,7 +49,18 @@ void InputStatisticsCollector::Add(KernelContext& context,
   }
   tokens_ += x.rows;
   AddChannels(context, x);
-  if (with_moment_) AddGram(context, x, moment_.view());
+  if (!with_moment_) return;
+  if (token_scales.empty()) {
+    AddGram(context, x, moment_.view());
+    return;
+  }
+  scaled_.Resize(x.rows, x.cols);
+  for (int64_t t = 0; t < x.rows; ++t) {
+    const float scale = token_scales[static_cast<size_t>(t)];
+    std::transform(x.row(t), x.row(t) + x.cols, scaled_.row(t),
+                   [scale](float value) { return value * scale; });
+  }
+  AddGram(context, scaled_.view(), moment_.view());
 }
 
 void InputStatisticsCollector::AddChannels(KernelContext& context,

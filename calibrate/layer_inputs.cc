@@ -1,6 +1,6 @@
 #include "calibrate/layer_inputs.h"
 
-#include <algorithm>
+#include <cmath>
 
 #include "absl/container/flat_hash_map.h"
 #include "core/status_macros.h"
@@ -11,23 +11,38 @@ namespace {
 
 class Collector : public ActivationObserver {
  public:
-  Collector(KernelContext* context, absl::Span<const SharedInput> wanted,
+  Collector(const LayerRun& run, absl::Span<const SharedInput> wanted,
             bool second_moments)
-      : context_(*context) {
+      : context_(*run.context), layer_(*run.layer) {
+    const NormPlacement placement = run.executor->spec().norm_placement;
+    relative_ = placement == NormPlacement::kInput ||
+                placement == NormPlacement::kSum;
     for (size_t i = 0; i < wanted.size(); ++i) {
       for (const uint8_t* data : wanted[i]) index_[data] = i;
       collectors_.emplace_back(second_moments);
     }
   }
 
-  void BeginWindow() { seen_ = 0; }
+  void BeginWindow(MatrixView<const float> residual) {
+    seen_ = 0;
+    token_scales_.clear();
+    for (int64_t t = 0; t < residual.rows; ++t) {
+      double square = 0.0;
+      for (int64_t c = 0; c < residual.cols; ++c) {
+        square += double{residual.at(t, c)} * double{residual.at(t, c)};
+      }
+      const double mean = square / static_cast<double>(residual.cols);
+      token_scales_.push_back(
+          mean > 0.0 ? static_cast<float>(1.0 / std::sqrt(mean)) : 1.0f);
+    }
+  }
 
   bool Observe(absl::Span<const PackedMatrix* const> weights,
                MatrixView<const float> x) override {
     for (const PackedMatrix* weight : weights) {
       const auto found = index_.find(weight->data);
       if (weight->data == nullptr || found == index_.end()) continue;
-      collectors_[found->second].Add(context_, x);
+      collectors_[found->second].Add(context_, x, ScalesFor(*weight));
       ++seen_;
       break;
     }
@@ -43,7 +58,16 @@ class Collector : public ActivationObserver {
   }
 
  private:
+  absl::Span<const float> ScalesFor(const PackedMatrix& weight) const {
+    const bool adds = weight.data == layer_.output.weight.data ||
+                      weight.data == layer_.ffn.down.weight.data;
+    return relative_ && adds ? token_scales_ : absl::Span<const float>();
+  }
+
   KernelContext& context_;
+  const LayerWeights& layer_;
+  bool relative_ = false;
+  std::vector<float> token_scales_;  // Of this window.
   absl::flat_hash_map<const uint8_t*, size_t> index_;
   std::vector<InputStatisticsCollector> collectors_;
   size_t seen_ = 0;  // Of the collectors, in this window.
@@ -54,11 +78,11 @@ class Collector : public ActivationObserver {
 absl::StatusOr<std::vector<InputStatistics>> CollectInputs(
     const LayerRun& run, absl::Span<const SharedInput> wanted,
     bool second_moments) {
-  Collector collector(run.context, wanted, second_moments);
+  Collector collector(run, wanted, second_moments);
   Matrix residual;
   for (int64_t window = 0; window < run.inputs->windows(); ++window) {
     OUNCE_RETURN_IF_ERROR(run.inputs->Read(window, &residual));
-    collector.BeginWindow();
+    collector.BeginWindow(residual.view());
     run.executor->RunLayer(*run.layer, run.index, &collector, &residual);
   }
   return collector.Finish();

@@ -30,7 +30,10 @@ struct LayerRun {
 // the layer that runs.
 using SharedInput = std::vector<const uint8_t*>;
 
-// Statistics of each of `wanted`, from all windows.  The layer stops as soon as
+// Statistics of each of `wanted`, from all windows.  Of a matrix whose product is
+// added to the residual as it is, second moments take each token over the size
+// (root mean square) of its residual: the norm that follows divides by that, so
+// that an error counts by what it is of its token.  Not of experts.  The layer stops as soon as
 // it has shown the last of them, unless they are experts'.  Of matrices that no
 // token reached, `tokens` is 0.
 absl::StatusOr<std::vector<InputStatistics>> CollectInputs(

@@ -188,7 +188,10 @@ std::string RuleYaml(const QuantizeRule& rule) {
                   "\n");
   if (rule.method->calibrated()) {
     absl::StrAppend(&yaml, "    damping: ", ExactNumber(rule.options.damping),
-                    "\n    act_order: ",
+                    "\n");
+  }
+  if (rule.method->rounds_in_order) {
+    absl::StrAppend(&yaml, "    act_order: ",
                     rule.options.act_order ? "true" : "false",
                     "\n    refine: ", rule.options.refine_sweeps, "\n");
   }

@@ -136,14 +136,17 @@ absl::Status ParseCalibrated(const Section& section, QuantizeRule* rule) {
   OUNCE_ASSIGN_OR_RETURN(
       rule->bias_correction,
       section.Get<bool>("bias_correction", false, "true or false"));
-  if (!rule->method->calibrated()) {
-    for (const char* key : {"damping", "act_order", "refine"}) {
-      if (!section.Has(key)) continue;
-      return section.Error(absl::StrCat("method ", rule->method->name,
-                                        " takes no \"", key, "\""));
-    }
-    return absl::OkStatus();
+  const QuantizeMethod& method = *rule->method;
+  const std::pair<const char*, bool> keys[] = {
+      {"damping", method.calibrated()},
+      {"act_order", method.rounds_in_order},
+      {"refine", method.rounds_in_order}};
+  for (const auto& [key, taken] : keys) {
+    if (taken || !section.Has(key)) continue;
+    return section.Error(
+        absl::StrCat("method ", method.name, " takes no \"", key, "\""));
   }
+  if (!method.calibrated()) return absl::OkStatus();
   QuantizeOptions& options = rule->options;
   OUNCE_ASSIGN_OR_RETURN(
       options.damping,
