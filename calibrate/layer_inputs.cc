@@ -1,5 +1,6 @@
 #include "calibrate/layer_inputs.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "absl/container/flat_hash_map.h"
@@ -23,8 +24,12 @@ class Collector : public ActivationObserver {
     }
   }
 
-  void BeginWindow(MatrixView<const float> residual) {
+  // `residual` is what goes into the layer; `float_inputs`, by what is wanted,
+  // what the float model multiplies, or empty.
+  void BeginWindow(MatrixView<const float> residual,
+                   absl::Span<const Matrix> float_inputs) {
     seen_ = 0;
+    float_inputs_ = float_inputs;
     token_scales_.clear();
     for (int64_t t = 0; t < residual.rows; ++t) {
       double square = 0.0;
@@ -42,7 +47,8 @@ class Collector : public ActivationObserver {
     for (const PackedMatrix* weight : weights) {
       const auto found = index_.find(weight->data);
       if (weight->data == nullptr || found == index_.end()) continue;
-      collectors_[found->second].Add(context_, x, ScalesFor(*weight));
+      collectors_[found->second].Add(context_, x, ScalesFor(*weight),
+                                     FloatInput(found->second, x));
       ++seen_;
       break;
     }
@@ -64,13 +70,62 @@ class Collector : public ActivationObserver {
     return relative_ && adds ? token_scales_ : absl::Span<const float>();
   }
 
+  // Experts may have taken other tokens.
+  MatrixView<const float> FloatInput(size_t index,
+                                     MatrixView<const float> x) const {
+    if (float_inputs_.empty() || layer_.experts != nullptr ||
+        float_inputs_[index].rows() != x.rows) {
+      return {};
+    }
+    return float_inputs_[index].view();
+  }
+
   KernelContext& context_;
   const LayerWeights& layer_;
+  absl::Span<const Matrix> float_inputs_;
   bool relative_ = false;
   std::vector<float> token_scales_;  // Of this window.
   absl::flat_hash_map<const uint8_t*, size_t> index_;
   std::vector<InputStatisticsCollector> collectors_;
   size_t seen_ = 0;  // Of the collectors, in this window.
+};
+
+// Keeps the inputs that are wanted.
+class Recorder : public ActivationObserver {
+ public:
+  explicit Recorder(absl::Span<const SharedInput> wanted)
+      : inputs_(wanted.size()) {
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      for (const uint8_t* data : wanted[i]) index_[data] = i;
+    }
+  }
+
+  bool Observe(absl::Span<const PackedMatrix* const> weights,
+               MatrixView<const float> x) override {
+    for (const PackedMatrix* weight : weights) {
+      const auto found = index_.find(weight->data);
+      if (weight->data == nullptr || found == index_.end()) continue;
+      Matrix& input = inputs_[found->second];
+      input.Resize(x.rows, x.cols);
+      for (int64_t t = 0; t < x.rows; ++t) {
+        std::copy_n(x.row(t), x.cols, input.row(t));
+      }
+      ++seen_;
+      break;
+    }
+    return seen_ < inputs_.size();
+  }
+
+  absl::Span<const Matrix> Run(const LayerRun& run, Matrix* residual) {
+    seen_ = 0;
+    run.executor->RunLayer(*run.float_layer, run.index, this, residual);
+    return inputs_;
+  }
+
+ private:
+  absl::flat_hash_map<const uint8_t*, size_t> index_;
+  std::vector<Matrix> inputs_;
+  size_t seen_ = 0;
 };
 
 }  // namespace
@@ -79,10 +134,16 @@ absl::StatusOr<std::vector<InputStatistics>> CollectInputs(
     const LayerRun& run, absl::Span<const SharedInput> wanted,
     bool second_moments) {
   Collector collector(run, wanted, second_moments);
+  Recorder recorder(wanted);
   Matrix residual;
   for (int64_t window = 0; window < run.inputs->windows(); ++window) {
+    absl::Span<const Matrix> float_inputs;
+    if (run.float_layer != nullptr && second_moments) {
+      OUNCE_RETURN_IF_ERROR(run.float_inputs->Read(window, &residual));
+      float_inputs = recorder.Run(run, &residual);
+    }
     OUNCE_RETURN_IF_ERROR(run.inputs->Read(window, &residual));
-    collector.BeginWindow(residual.view());
+    collector.BeginWindow(residual.view(), float_inputs);
     run.executor->RunLayer(*run.layer, run.index, &collector, &residual);
   }
   return collector.Finish();

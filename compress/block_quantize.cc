@@ -13,6 +13,7 @@
 #include "core/packing/codec.h"
 #include "core/status_macros.h"
 #include "quantize/bias_correction.h"
+#include "quantize/error_propagation.h"
 
 namespace ounce {
 namespace {
@@ -119,11 +120,16 @@ class BlockQuantizer {
     }
     if (calibrated.empty()) return absl::OkStatus();
     const LayerWeights layer = block_.Arrange();
-    OUNCE_ASSIGN_OR_RETURN(
-        std::vector<InputStatistics> statistics,
-        CollectInputs({run_.executor, run_.context, &layer, block_.layer(),
-                       run_.inputs},
-                      wanted, moments));
+    LayerRun run = {run_.executor, run_.context, &layer, block_.layer(),
+                    run_.inputs};
+    LayerWeights float_layer;
+    if (run_.float_inputs != nullptr) {
+      float_layer = block_.ArrangeFloat();
+      run.float_layer = &float_layer;
+      run.float_inputs = run_.float_inputs;
+    }
+    OUNCE_ASSIGN_OR_RETURN(std::vector<InputStatistics> statistics,
+                           CollectInputs(run, wanted, moments));
     for (size_t i = 0; i < calibrated.size(); ++i) {
       OUNCE_RETURN_IF_ERROR(QuantizeGroup(*calibrated[i], statistics[i],
                                           CheckStatistics(statistics[i])));
@@ -145,7 +151,7 @@ class BlockQuantizer {
           owner = tensor;
         }
         OUNCE_RETURN_IF_ERROR(
-            Annotate(QuantizeTensor(quantizer, tensor),
+            Annotate(QuantizeTensor(quantizer, statistics, tensor),
                      absl::StrCat("tensor '", tensor->plan->tensor->slot.name,
                                   "'")));
       } else {
@@ -154,7 +160,7 @@ class BlockQuantizer {
       if (usable.ok()) {
         OUNCE_RETURN_IF_ERROR(CorrectBiasOf(*tensor, statistics));
       }
-      tensor->values = Matrix();
+      if (run_.float_inputs == nullptr) tensor->values = Matrix();
       tensor->report.seconds = SecondsSince(start);
     }
     return absl::OkStatus();
@@ -176,12 +182,29 @@ class BlockQuantizer {
                               statistics.second_moment.view(), run_.context);
   }
 
+  // What is rounded: the weights, or what makes up for the errors of their
+  // input.
+  absl::StatusOr<CalibratedResult> QuantizeTarget(
+      const DampedQuantizer& quantizer, const InputStatistics& statistics,
+      const BlockTensor& tensor) const {
+    const QuantizeOptions& options = tensor.plan->quantize->options;
+    if (options.error_propagation == 0.0 || statistics.drift.rows() == 0) {
+      return quantizer.quantizer->Quantize(tensor.values.view(), options);
+    }
+    OUNCE_ASSIGN_OR_RETURN(
+        const Matrix target,
+        PropagateError(
+            *run_.context, tensor.values.view(),
+            {statistics.second_moment.view(), statistics.drift.view()},
+            {options.error_propagation, options.damping}));
+    return quantizer.quantizer->Quantize(target.view(), options);
+  }
+
   absl::Status QuantizeTensor(const absl::StatusOr<DampedQuantizer>& quantizer,
+                              const InputStatistics& statistics,
                               BlockTensor* tensor) {
     absl::StatusOr<CalibratedResult> result =
-        quantizer.ok() ? quantizer->quantizer->Quantize(
-                             tensor->values.view(),
-                             tensor->plan->quantize->options)
+        quantizer.ok() ? QuantizeTarget(*quantizer, statistics, *tensor)
                        : quantizer.status();
     if (!result.ok()) {
       if (!absl::IsFailedPrecondition(result.status())) return result.status();
@@ -239,7 +262,7 @@ class BlockQuantizer {
     for (BlockTensor& tensor : block_.tensors()) {
       if (!tensor.packed.empty()) continue;
       OUNCE_RETURN_IF_ERROR(PackPlain(&tensor));
-      tensor.values = Matrix();
+      if (run_.float_inputs == nullptr) tensor.values = Matrix();
     }
     return absl::OkStatus();
   }

@@ -12,7 +12,7 @@
 namespace ounce {
 
 // Packs every tensor of `block`, which holds f32 values, and fills in their
-// reports.  Where a calibrated method fails, because a second moment is
+// reports.  The values stay if `run` has the float model's inputs.  Where a calibrated method fails, because a second moment is
 // singular even with the most damping, inputs are NaN or no token reached an
 // expert, the matrix is rounded to nearest and its report says why.
 // At most `moment_bytes` of second moments are held at a time, or one matrix's.

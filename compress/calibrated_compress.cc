@@ -214,6 +214,9 @@ class CalibratedRun {
     Executor executor(ends, &context_, calibration_.options.context);
     OUNCE_ASSIGN_OR_RETURN(const std::unique_ptr<ActivationStore> stream,
                            EmbedAll(&executor));
+    if (recipe_.propagates_error()) {
+      OUNCE_ASSIGN_OR_RETURN(float_stream_, EmbedFloat());
+    }
     written.Release();
     const auto layers = static_cast<int64_t>(parts_.layers.size());
     for (int64_t layer = 0; layer < layers; ++layer) {
@@ -246,13 +249,24 @@ class CalibratedRun {
     return absl::OkStatus();
   }
 
-  // The final states of the float model.
-  absl::StatusOr<InputStatistics> CollectFloatStates() {
+  // Everything but the layers, in float.
+  BoundTensors FloatEnds() const {
     BoundTensors bound;
     for (const auto rows : {parts_.before, parts_.after}) {
       for (const TensorPlan& row : rows) bound.tensors.push_back(*row.tensor);
     }
-    const ModelWeights ends = ArrangeWeights(model_.spec, bound);
+    return bound;
+  }
+
+  absl::StatusOr<std::unique_ptr<ActivationStore>> EmbedFloat() {
+    const ModelWeights ends = ArrangeWeights(model_.spec, FloatEnds());
+    Executor executor(ends, &context_, calibration_.options.context);
+    return EmbedAll(&executor);
+  }
+
+  // The final states of the float model.
+  absl::StatusOr<InputStatistics> CollectFloatStates() {
+    const ModelWeights ends = ArrangeWeights(model_.spec, FloatEnds());
     Executor executor(ends, &context_, calibration_.options.context);
     OUNCE_ASSIGN_OR_RETURN(const std::unique_ptr<ActivationStore> stream,
                            EmbedAll(&executor));
@@ -306,7 +320,23 @@ class CalibratedRun {
     OUNCE_RETURN_IF_ERROR(
         AdvanceLayer({executor, &context_, &layer, index, stream}, stream));
     written.Release();
-    return absl::OkStatus();
+    return AdvanceFloat(index, executor);
+  }
+
+  // The float model's stream, if there is one, through a layer: as the source
+  // has it, so that it is the same whether or not the layer is resumed.
+  absl::Status AdvanceFloat(int64_t index, Executor* executor) {
+    if (float_stream_ == nullptr) return absl::OkStatus();
+    const absl::Span<const TensorPlan> rows =
+        parts_.layers[static_cast<size_t>(index)];
+    OUNCE_ASSIGN_OR_RETURN(
+        const Block block,
+        Block::Load(model_.spec, index, rows, &context_.pool()));
+    for (const TensorPlan& row : rows) ReleaseSource(row);
+    const LayerWeights layer = block.Arrange();
+    return AdvanceLayer(
+        {executor, &context_, &layer, index, float_stream_.get()},
+        float_stream_.get());
   }
 
   absl::Status CompressLayer(int64_t index, PanelPipeline* panels,
@@ -321,7 +351,7 @@ class CalibratedRun {
       if (pruner != nullptr) pruner->Apply(tensor.values.view());
       ReleaseSource(*tensor.plan);
     }
-    const BlockRun run = {executor, &context_, stream};
+    const BlockRun run = {executor, &context_, stream, float_stream_.get()};
     for (const ScaleRule rule : recipe_.channel_scales) {
       OUNCE_RETURN_IF_ERROR(
           SearchChannelScales(run, rule, &block, &journal_.report));
@@ -332,6 +362,9 @@ class CalibratedRun {
     OUNCE_RETURN_IF_ERROR(
         AdvanceLayer({executor, &context_, &layer, index, stream}, stream));
     OUNCE_RETURN_IF_ERROR(Write(&block));
+    // Of no more use, and as large as what is loaded now.
+    for (BlockTensor& tensor : block.tensors()) tensor = BlockTensor();
+    OUNCE_RETURN_IF_ERROR(AdvanceFloat(index, executor));
     return Checkpoint(index + 1);
   }
 
@@ -370,6 +403,8 @@ class CalibratedRun {
   Provenance provenance_;
   std::unique_ptr<ArtifactWriter> writer_;
   Journal journal_;
+  // The float model's activations, where errors are propagated.
+  std::unique_ptr<ActivationStore> float_stream_;
 };
 
 }  // namespace

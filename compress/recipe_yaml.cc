@@ -139,6 +139,7 @@ absl::Status ParseCalibrated(const Section& section, QuantizeRule* rule) {
   const QuantizeMethod& method = *rule->method;
   const std::pair<const char*, bool> keys[] = {
       {"damping", method.calibrated()},
+      {"error_propagation", method.calibrated()},
       {"act_order", method.rounds_in_order},
       {"refine", method.rounds_in_order}};
   for (const auto& [key, taken] : keys) {
@@ -153,6 +154,18 @@ absl::Status ParseCalibrated(const Section& section, QuantizeRule* rule) {
       section.Get<double>("damping", 0.01, "a number from 0 to 1"));
   if (!(options.damping >= 0 && options.damping <= 1)) {
     return section.Error("\"damping\": expected a number from 0 to 1");
+  }
+  OUNCE_ASSIGN_OR_RETURN(
+      options.error_propagation,
+      section.Get<double>("error_propagation", 0.0, "a number from 0 to 1"));
+  if (!(options.error_propagation >= 0 && options.error_propagation <= 1)) {
+    return section.Error(
+        "\"error_propagation\": expected a number from 0 to 1");
+  }
+  if (options.error_propagation > 0 && rule->bias_correction) {
+    return section.Error(
+        "\"error_propagation\" and \"bias_correction\" make up for the same "
+        "errors; leave one out");
   }
   OUNCE_ASSIGN_OR_RETURN(options.act_order,
                          section.Get<bool>("act_order", true, "true or false"));
@@ -194,7 +207,7 @@ absl::StatusOr<QuantizeRule> ParseQuantizeRule(const YAML::Node& node) {
       Section::Create(node, "a quantize rule",
                       {"tensors", "codec", "method", "activation_group_size",
                        "group_size", "symmetric", "scale", "damping", "act_order",
-                       "refine", "bias_correction"}));
+                       "refine", "error_propagation", "bias_correction"}));
   QuantizeRule rule;
   OUNCE_ASSIGN_OR_RETURN(rule.tensors, section.Patterns("tensors"));
   OUNCE_ASSIGN_OR_RETURN(const std::string codec,
