@@ -279,6 +279,16 @@ TEST_F(ArtifactResumeTest, RefusesRecordsOfNoFile) {
       SCOPED_TRACE(absl::StrCat(i, " of ", bytes));
       expect_refused(records);
     }
+    // What the bytes are said to be, must be as long as they are.
+    TensorRecord other = good[i];
+    other.shape = {1000};
+    other.codec = Codec::kF32;
+    other.group_size = 0;
+    std::vector<TensorRecord> records = good;
+    records[i] = other;
+    expect_refused(records);
+    records[i].shape = {1, 2, 3, -4};
+    expect_refused(records);
   }
   folder_.Write("a.oz.partial", partial);
   EXPECT_OK(Resume(good));
