@@ -97,8 +97,9 @@ void InputStatisticsCollector::AddChannels(KernelContext& context,
             sum_[i] += row[c];
             abs_sum_[i] += magnitude;
             // Written so that a NaN stays.
-            abs_max_[i] =
-                magnitude <= abs_max_[i] ? abs_max_[i] : magnitude;
+            if (magnitude > abs_max_[i] || std::isnan(magnitude)) {
+              abs_max_[i] = magnitude;
+            }
           }
         }
       });

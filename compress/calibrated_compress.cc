@@ -151,6 +151,26 @@ class CalibratedRun {
     return Sha256Hex(all.Dump());
   }
 
+  // They are mapped as what the plan says they are.
+  absl::Status CheckRecords(absl::Span<const TensorRecord> records) const {
+    for (size_t i = 0; i < records.size(); ++i) {
+      if (i < plan_.tensors.size()) {
+        const TensorRecord planned = RecordOf(plan_.tensors[i]);
+        if (records[i].name == planned.name &&
+            records[i].shape == planned.shape &&
+            records[i].codec == planned.codec &&
+            records[i].group_size == planned.group_size) {
+          continue;
+        }
+      }
+      return absl::DataLossError(absl::StrCat(
+          "'", JournalPath(path_), "': tensor '", records[i].name,
+          "' is none that this run writes there; start anew without "
+          "--resume"));
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status OpenWriter() {
     const std::string fingerprint = Fingerprint();
     if (options_.resume != nullptr) {
@@ -161,6 +181,7 @@ class CalibratedRun {
             "instruction set or version; give what it was given, or start "
             "anew without --resume"));
       }
+      OUNCE_RETURN_IF_ERROR(CheckRecords(options_.resume->records));
       journal_ = *options_.resume;
       OUNCE_ASSIGN_OR_RETURN(
           writer_,

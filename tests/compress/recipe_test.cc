@@ -36,7 +36,9 @@ std::string CodecOf(const Recipe& recipe, const std::string& name) {
 }
 
 TEST(BuiltInRecipeTest, EachParses) {
-  EXPECT_THAT(BuiltInRecipeNames(), ElementsAre("float", "int8", "int4"));
+  EXPECT_THAT(BuiltInRecipeNames(),
+              ElementsAre("float", "int8", "int4", "int8-smooth", "int4-awq",
+                          "int4-gptq", "int4-best"));
   for (const std::string& name : BuiltInRecipeNames()) {
     EXPECT_OK(ParseRecipe(BuiltInRecipe(name)));
   }

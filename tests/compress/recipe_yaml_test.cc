@@ -102,7 +102,9 @@ TEST(ParseRecipeTest, SaysWhereTheYamlBreaks) {
 }
 
 TEST(ParseRecipeTest, RefusesWhatIsNoMapping) {
-  ExpectError("", "", "a recipe is no mapping; expected keys: prune, quantize");
+  ExpectError("", "",
+              "a recipe is no mapping; expected keys: "
+              "channel_scales, prune, quantize");
   ExpectError("- int4", "line 1", "a recipe is no mapping");
   ExpectError("int4", "line 1", "a recipe is no mapping");
   ExpectError("quantize:\n  - int4\n", "line 2",
@@ -113,11 +115,12 @@ TEST(ParseRecipeTest, RefusesWhatIsNoMapping) {
 
 TEST(ParseRecipeTest, RefusesUnknownKeysAndListsTheKnown) {
   ExpectError("quantise: []", "line 1",
-              "unknown key \"quantise\" in a recipe; expected prune, quantize");
+              "unknown key \"quantise\" in a recipe; expected "
+              "channel_scales, prune, quantize");
   ExpectError(Quantize("tensors: '*', codec: int4, bits: 4"), "line 3",
               "unknown key \"bits\" in a quantize rule; expected "
-              "activation_group_size, codec, group_size, method, scale, "
-              "symmetric, tensors");
+              "act_order, activation_group_size, bias_correction, codec, "
+              "damping, group_size, method, refine, scale, symmetric, tensors");
   ExpectError(Prune("tensors: '*', sparsity: 0.5, amount: 1"), "line 3",
               "unknown key \"amount\" in a prune rule");
   ExpectError("{[1, 2]: 3}", "line 1", "unknown key");
