@@ -106,6 +106,19 @@ TEST_F(PlanCalibrationTest, MemoryGrowsWithOneLayerNotWithTheirNumber) {
             memory(WideSpec(2), kGptq));
 }
 
+// A search judges by 2048 tokens, or one window if that is longer.
+TEST_F(PlanCalibrationTest, SearchesHoldALongWindow) {
+  const auto search_bytes = [&](int64_t context) {
+    const CalibrationNeeds needs = {10'000, context, 0};
+    return Make(WideSpec(2), absl::StrCat("channel_scales: [awq]\n", kGptq),
+                needs)
+               ->memory_bytes -
+           Make(WideSpec(2), kGptq, needs)->memory_bytes;
+  };
+  EXPECT_EQ(search_bytes(512), search_bytes(2048));
+  EXPECT_EQ(search_bytes(4096) - search_bytes(2048), 2 * 2048 * 512 * 4);
+}
+
 // Of experts as many moments are held as fit.
 TEST_F(PlanCalibrationTest, MomentsOfExpertsFillWhatIsLeft) {
   ModelSpec spec = WideSpec(1);
