@@ -142,7 +142,9 @@ absl::StatusOr<CalibrationPlan> PlanCalibration(const ModelSpec& spec,
   const int64_t sample =
       recipe.channel_scales.empty()
           ? 0
-          : BlockEvaluator::MemoryBytes(kScaleSearchTokens, spec.width);
+          // One window at least.
+          : BlockEvaluator::MemoryBytes(
+                std::max(kScaleSearchTokens, needs.context), spec.width);
   const int64_t stream = needs.tokens * spec.width * 4;
   result.moment_bytes = moment;
   result.memory_bytes = kProgramBytes + plan.memory_bytes + block + scratch +

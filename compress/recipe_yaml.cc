@@ -179,8 +179,7 @@ absl::Status ParseCalibrated(const Section& section, QuantizeRule* rule) {
 }
 
 absl::StatusOr<ScaleRule> ParseChannelScale(const YAML::Node& node) {
-  for (const ScaleRule method :
-       {ScaleRule::kSmoothQuant, ScaleRule::kAwq}) {
+  for (const ScaleRule method : {ScaleRule::kSmoothQuant, ScaleRule::kAwq}) {
     if (node.IsScalar() && node.Scalar() == ChannelScaleName(method)) {
       return method;
     }
@@ -199,6 +198,19 @@ absl::Status ParseInt8(const Section& section, QuantizeOptions* options) {
   }
   return section.Error(
       absl::StrCat("activation_group_size ", group_size, "; expected 0 or 32"));
+}
+
+// A rule that keeps tensors as they are has nothing to set.
+absl::Status CheckFloatRule(const Section& section) {
+  if (section.Has("method") || section.Has("scale")) {
+    return section.Error("codec float takes no \"method\" and no \"scale\"");
+  }
+  for (const char* key :
+       {"damping", "act_order", "refine", "bias_correction"}) {
+    if (!section.Has(key)) continue;
+    return section.Error(absl::StrCat("codec float takes no \"", key, "\""));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<QuantizeRule> ParseQuantizeRule(const YAML::Node& node) {
@@ -227,9 +239,7 @@ absl::StatusOr<QuantizeRule> ParseQuantizeRule(const YAML::Node& node) {
         absl::StrCat("codec ", codec, " takes no \"activation_group_size\""));
   }
   if (codec == "float") {
-    if (section.Has("method") || section.Has("scale")) {
-      return section.Error("codec float takes no \"method\" and no \"scale\"");
-    }
+    OUNCE_RETURN_IF_ERROR(CheckFloatRule(section));
     return rule;
   }
   OUNCE_ASSIGN_OR_RETURN(

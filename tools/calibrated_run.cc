@@ -1,6 +1,7 @@
 #include "tools/calibrated_run.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -74,7 +75,10 @@ absl::StatusOr<std::optional<Journal>> FindJournal(
     const CommonOptions& common) {
   if (!arguments.resume) return std::nullopt;
   absl::StatusOr<Journal> journal = ReadJournal(output);
-  if (absl::IsNotFound(journal.status())) {
+  // A run that ended between renaming its file and removing its journal has
+  // the latter alone.
+  if (absl::IsNotFound(journal.status()) ||
+      !std::filesystem::exists(absl::StrCat(output, ".partial"))) {
     Remark(common, absl::StrCat("nothing to resume for ", output,
                                 ": starting from the beginning"));
     return std::nullopt;
@@ -206,10 +210,10 @@ std::string CalibrationTables(const CompressReport& report) {
     std::vector<std::vector<std::string>> rows = {
         {"channels of", "scaled by", "alpha", "block error left"}};
     for (const ChannelScaleReport& line : report.channel_scales) {
-      rows.push_back({line.name, line.method,
-                      line.applied ? absl::StrFormat("%.2f", line.alpha)
-                                   : "none",
-                      Percent(line.error_after, line.error_before)});
+      rows.push_back(
+          {line.name, line.method,
+           line.applied ? absl::StrFormat("%.2f", line.alpha) : "none",
+           Percent(line.error_after, line.error_before)});
     }
     absl::StrAppend(&text, FormatTable(rows, {1}), "\n");
   }
