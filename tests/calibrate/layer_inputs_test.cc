@@ -26,16 +26,32 @@ class Sums : public ActivationObserver {
       mean_.resize(in);
       moment_.resize(in * in);
       for (int64_t t = 0; t < x.rows; ++t) {
+        const double scale = relative_ ? scales_[static_cast<size_t>(t)] : 1.0;
         for (size_t i = 0; i < in; ++i) {
           mean_[i] += double{x.row(t)[i]};
           for (size_t j = 0; j < in; ++j) {
-            moment_[i * in + j] += double{x.row(t)[i]} * double{x.row(t)[j]};
+            moment_[i * in + j] +=
+                scale * double{x.row(t)[i]} * double{x.row(t)[j]};
           }
         }
       }
       tokens_ += x.rows;
     }
     return true;
+  }
+
+  // What products that are added to `residual` weigh its tokens with: one over
+  // the mean square of each.
+  void BeginWindow(const Matrix& residual, bool relative) {
+    relative_ = relative;
+    scales_.clear();
+    for (int64_t t = 0; t < residual.rows(); ++t) {
+      double square = 0.0;
+      for (int64_t c = 0; c < residual.cols(); ++c) {
+        square += double{residual.row(t)[c]} * double{residual.row(t)[c]};
+      }
+      scales_.push_back(static_cast<double>(residual.cols()) / square);
+    }
   }
 
   void ExpectAre(const InputStatistics& statistics) const {
@@ -54,6 +70,8 @@ class Sums : public ActivationObserver {
  private:
   const uint8_t* const data_;
   int64_t tokens_ = 0;
+  bool relative_ = false;
+  std::vector<double> scales_;
   std::vector<double> mean_, moment_;
 };
 
@@ -62,7 +80,10 @@ void ExpectReads(SmallBlocks* blocks, const uint8_t* data,
   Sums sums(data);
   for (int64_t window = 0; window < blocks->inputs->windows(); ++window) {
     Matrix residual = blocks->Read(window);
-    blocks->executor.RunLayer(*blocks->Run().layer, 0, &sums, &residual);
+    const LayerWeights& layer = *blocks->Run().layer;
+    sums.BeginWindow(residual, data == layer.output.weight.data ||
+                                   data == layer.ffn.down.weight.data);
+    blocks->executor.RunLayer(layer, 0, &sums, &residual);
   }
   sums.ExpectAre(statistics);
 }

@@ -55,7 +55,8 @@ inline Provenance TinyProvenance() {
   return {"0.1.0",
           {{"config.json", std::string(64, 'a'), 17},
            {"model.safetensors", std::string(64, 'b'), int64_t{1} << 40}},
-          "weights: int4\n"};
+          "weights: int4\n",
+          {}};
 }
 
 // Name, shape, codec and group size; matrices take turns between the codecs

@@ -46,11 +46,12 @@ VerifyReport FullReport() {
 // The names are a contract with users' scripts.
 TEST(ReportJsonTest, HasTheNamesOfTheContract) {
   const Json json = ReportJson(FullReport());
-  EXPECT_THAT(Keys(&json),
-              ElementsAre("artifact", "kind", "checkpoint", "text", "context",
-                          "score_from", "kv", "windows", "tokens_scored", "kl",
-                          "same_top1", "ppl_float", "ppl", "ppl_ratio", "tasks",
-                          "choices", "tensors", "gates"));
+  EXPECT_THAT(
+      Keys(&json),
+      ElementsAre("artifact", "kind", "checkpoint", "text", "context",
+                  "score_from", "weights_only", "kv", "windows",
+                  "tokens_scored", "kl", "same_top1", "ppl_float", "ppl",
+                  "ppl_ratio", "tasks", "choices", "tensors", "gates"));
   EXPECT_THAT(Keys(json.Find("artifact")), ElementsAre("id"));
   EXPECT_THAT(Keys(json.Find("text")), ElementsAre("sha256"));
   EXPECT_THAT(Keys(json.Find("kl")),
@@ -107,32 +108,33 @@ TEST(ReportJsonTest, HasTheNamesOfEachKind) {
   Json json = ReportJson(report);
   EXPECT_THAT(Keys(&json),
               ElementsAre("artifact", "kind", "checkpoint", "text", "context",
-                          "kv", "lines", "lines_cut", "lines_written",
-                          "tokens_scored", "kl", "same_top1", "ppl_float",
-                          "ppl", "ppl_ratio", "tensors", "gates"));
+                          "weights_only", "kv", "lines", "lines_cut",
+                          "lines_written", "tokens_scored", "kl", "same_top1",
+                          "ppl_float", "ppl", "ppl_ratio", "tensors", "gates"));
   report.kind = LossKind::kMaskedLanguageModel;
   json = ReportJson(report);
   EXPECT_THAT(Keys(&json),
               ElementsAre("artifact", "kind", "checkpoint", "text", "context",
-                          "lines", "lines_cut", "tokens_scored", "kl",
-                          "same_top1", "tensors", "gates"));
+                          "weights_only", "lines", "lines_cut", "tokens_scored",
+                          "kl", "same_top1", "tensors", "gates"));
   for (const LossKind kind :
        {LossKind::kSequenceLabels, LossKind::kTokenLabels}) {
     report.kind = kind;
     json = ReportJson(report);
     EXPECT_THAT(Keys(&json),
                 ElementsAre("artifact", "kind", "checkpoint", "text", "context",
-                            "lines", "lines_cut", "items", "kl", "flips",
-                            "tensors", "gates"));
+                            "weights_only", "lines", "lines_cut", "items", "kl",
+                            "flips", "tensors", "gates"));
     EXPECT_THAT(Keys(json.Find("flips")),
                 ElementsAre("value", "low", "high", "count"));
   }
   report.kind = LossKind::kEmbedding;
   json = ReportJson(report);
-  EXPECT_THAT(Keys(&json),
-              ElementsAre("artifact", "kind", "checkpoint", "text", "context",
-                          "lines", "lines_cut", "cosine_distance",
-                          "similarity_change", "tensors", "gates"));
+  EXPECT_THAT(
+      Keys(&json),
+      ElementsAre("artifact", "kind", "checkpoint", "text", "context",
+                  "weights_only", "lines", "lines_cut", "cosine_distance",
+                  "similarity_change", "tensors", "gates"));
   EXPECT_THAT(Keys(json.Find("cosine_distance")),
               ElementsAre("value", "low", "high", "percentiles"));
   EXPECT_THAT(Keys(json.Find("cosine_distance")->Find("percentiles")),
