@@ -12,8 +12,8 @@ namespace {
 class Collector : public ActivationObserver {
  public:
   Collector(KernelContext* context, absl::Span<const SharedInput> wanted,
-            bool second_moments)
-      : context_(*context) {
+            bool second_moments, bool stops)
+      : context_(*context), stops_(stops) {
     for (size_t i = 0; i < wanted.size(); ++i) {
       for (const uint8_t* data : wanted[i]) index_[data] = i;
       collectors_.emplace_back(second_moments);
@@ -31,7 +31,7 @@ class Collector : public ActivationObserver {
       ++seen_;
       break;
     }
-    return seen_ < collectors_.size();
+    return !stops_ || seen_ < collectors_.size();
   }
 
   std::vector<InputStatistics> Finish() {
@@ -44,24 +44,41 @@ class Collector : public ActivationObserver {
 
  private:
   KernelContext& context_;
+  const bool stops_;  // As soon as it has seen all.
   absl::flat_hash_map<const uint8_t*, size_t> index_;
   std::vector<InputStatisticsCollector> collectors_;
   size_t seen_ = 0;  // Of the collectors, in this window.
 };
+
+// `outputs` null: no further than the last input wanted.
+absl::StatusOr<std::vector<InputStatistics>> Collect(
+    const LayerRun& run, absl::Span<const SharedInput> wanted,
+    bool second_moments, ActivationStore* outputs) {
+  Collector collector(run.context, wanted, second_moments,
+                      /*stops=*/outputs == nullptr);
+  Matrix residual;
+  for (int64_t window = 0; window < run.inputs->windows(); ++window) {
+    OUNCE_RETURN_IF_ERROR(run.inputs->Read(window, &residual));
+    collector.BeginWindow();
+    run.executor->RunLayer(*run.layer, run.index, &collector, &residual);
+    if (outputs == nullptr) continue;
+    OUNCE_RETURN_IF_ERROR(outputs->Write(window, residual.view()));
+  }
+  return collector.Finish();
+}
 
 }  // namespace
 
 absl::StatusOr<std::vector<InputStatistics>> CollectInputs(
     const LayerRun& run, absl::Span<const SharedInput> wanted,
     bool second_moments) {
-  Collector collector(run.context, wanted, second_moments);
-  Matrix residual;
-  for (int64_t window = 0; window < run.inputs->windows(); ++window) {
-    OUNCE_RETURN_IF_ERROR(run.inputs->Read(window, &residual));
-    collector.BeginWindow();
-    run.executor->RunLayer(*run.layer, run.index, &collector, &residual);
-  }
-  return collector.Finish();
+  return Collect(run, wanted, second_moments, nullptr);
+}
+
+absl::StatusOr<std::vector<InputStatistics>> CollectAndAdvance(
+    const LayerRun& run, absl::Span<const SharedInput> wanted,
+    bool second_moments, ActivationStore* outputs) {
+  return Collect(run, wanted, second_moments, outputs);
 }
 
 absl::Status AdvanceLayer(const LayerRun& run, ActivationStore* outputs) {

@@ -37,6 +37,12 @@ absl::StatusOr<std::vector<InputStatistics>> CollectInputs(
     const LayerRun& run, absl::Span<const SharedInput> wanted,
     bool second_moments);
 
+// The same, and what the whole layer gives goes to `outputs`, as AdvanceLayer()
+// has it.
+absl::StatusOr<std::vector<InputStatistics>> CollectAndAdvance(
+    const LayerRun& run, absl::Span<const SharedInput> wanted,
+    bool second_moments, ActivationStore* outputs);
+
 // Runs the whole layer and writes what it gives to `outputs`, of the same
 // windows, which may be `run.inputs`.
 absl::Status AdvanceLayer(const LayerRun& run, ActivationStore* outputs);

@@ -134,19 +134,23 @@ absl::StatusOr<CalibrationPlan> PlanCalibration(const ModelSpec& spec,
     block = std::max(block, bytes);
     moment = std::max(moment, layer.largest_moment);
   }
+  const int64_t tokens = needs.stored_statistics ? 0 : needs.tokens;
+  const int64_t context_tokens = needs.stored_statistics ? 0 : needs.context;
   const int64_t widest = std::max(
       {spec.width, spec.ffn, spec.heads * spec.head_dim, spec.experts.ffn});
   const int64_t scratch =
-      needs.context * (8 * spec.width + 4 * widest) * 4 +
+      context_tokens * (8 * spec.width + 4 * widest) * 4 +
       context->pool().num_threads() * int64_t{128} * widest * 4;
   const int64_t sample =
       recipe.channel_scales.empty()
           ? 0
           : BlockEvaluator::MemoryBytes(kScaleSearchTokens, spec.width);
-  const int64_t stream = needs.tokens * spec.width * 4;
+  const int64_t stream = tokens * spec.width * 4;
   result.moment_bytes = moment;
   result.memory_bytes = kProgramBytes + plan.memory_bytes + block + scratch +
                         sample + stream;
+  // The file's pages, which are copied and given back.
+  if (needs.stored_statistics) result.memory_bytes += moment;
   result.disk_bytes = plan.bytes;
   if (needs.max_ram_bytes > 0 && result.memory_bytes > needs.max_ram_bytes) {
     result.spill = true;
@@ -169,7 +173,7 @@ absl::StatusOr<CalibrationPlan> PlanCalibration(const ModelSpec& spec,
     result.memory_bytes += std::min(spare, kSpareMomentBytes);
   }
   result.seconds =
-      EstimateWork(layers, recipe, static_cast<double>(needs.tokens)) /
+      EstimateWork(layers, recipe, static_cast<double>(tokens)) /
       MeasureRate(context);
   return result;
 }

@@ -1,0 +1,65 @@
+#include "compress/float_pass.h"
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "compress/head_pass.h"
+#include "core/status_macros.h"
+#include "runtime/weights.h"
+
+namespace ounce {
+
+absl::StatusOr<std::unique_ptr<ActivationStore>> EmbedWindows(
+    const Calibration& calibration, const std::string& spill_path,
+    Executor* executor) {
+  std::vector<int64_t> tokens;
+  for (const std::vector<int32_t>& window : calibration.windows) {
+    tokens.push_back(static_cast<int64_t>(window.size()));
+  }
+  OUNCE_ASSIGN_OR_RETURN(
+      std::unique_ptr<ActivationStore> stream,
+      ActivationStore::Create(std::move(tokens), executor->spec().width,
+                              spill_path));
+  Matrix residual;
+  for (size_t w = 0; w < calibration.windows.size(); ++w) {
+    OUNCE_RETURN_IF_ERROR(
+        executor->EmbedText(calibration.windows[w], &residual));
+    OUNCE_RETURN_IF_ERROR(
+        stream->Write(static_cast<int64_t>(w), residual.view()));
+  }
+  return stream;
+}
+
+absl::StatusOr<InputStatistics> RunFloatModel(const FloatPass& pass,
+                                              bool final_states,
+                                              AdvanceFunction advance) {
+  const ModelFile& model = pass.model;
+  BoundTensors bound;
+  for (const auto rows : {pass.parts.before, pass.parts.after}) {
+    for (const TensorPlan& row : rows) bound.tensors.push_back(*row.tensor);
+  }
+  const ModelWeights ends = ArrangeWeights(model.spec, bound);
+  Executor executor(ends, pass.context, pass.calibration.options.context);
+  OUNCE_ASSIGN_OR_RETURN(
+      const std::unique_ptr<ActivationStore> stream,
+      EmbedWindows(pass.calibration, pass.spill_path, &executor));
+  for (size_t i = 0; i < pass.parts.layers.size(); ++i) {
+    const auto index = static_cast<int64_t>(i);
+    const absl::Span<const TensorPlan> rows = pass.parts.layers[i];
+    OUNCE_ASSIGN_OR_RETURN(Block block, Block::Load(model.spec, index, rows,
+                                                    &pass.context->pool()));
+    for (const TensorPlan& row : rows) {
+      model.source->Release(
+          StoredBytes(*row.tensor, 0, row.tensor->matrix.rows));
+    }
+    const LayerWeights layer = block.Arrange();
+    OUNCE_RETURN_IF_ERROR(
+        advance({&executor, pass.context, &layer, index, stream.get()}, &block,
+                stream.get()));
+  }
+  if (!final_states) return InputStatistics();
+  return CollectFinalStates(*stream, &executor, pass.context);
+}
+
+}  // namespace ounce
