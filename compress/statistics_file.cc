@@ -65,9 +65,10 @@ absl::StatusOr<StatisticsOrigin> ParseCalibration(const Json& json) {
   OUNCE_ASSIGN_OR_RETURN(const std::string seed, json.GetString("seed"));
   OUNCE_ASSIGN_OR_RETURN(calibration.own_text,
                          json.GetBoolOr("own_text", false));
-  if (!absl::SimpleAtoi(seed, &calibration.seed) || calibration.tokens < 1 ||
+  if (calibration.sha256.size() != 64 ||
+      !absl::SimpleAtoi(seed, &calibration.seed) || calibration.tokens < 1 ||
       calibration.context < 1) {
-    return absl::DataLossError("seed, tokens or context are none");
+    return absl::DataLossError("sha256, seed, tokens or context are none");
   }
   return origin;
 }

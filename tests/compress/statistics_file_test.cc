@@ -40,7 +40,7 @@ StatisticsOrigin Origin() {
   StatisticsOrigin origin;
   origin.tool_version = "1.2";
   origin.sources = {{"config.json", "aa", 10}, {"w.safetensors", "bb", 20}};
-  origin.calibration = {"cc", 3, 8, ~uint64_t{0}, true};
+  origin.calibration = {std::string(64, 'c'), 3, 8, ~uint64_t{0}, true};
   origin.token_limit = 5;
   return origin;
 }

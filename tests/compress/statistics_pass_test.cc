@@ -73,7 +73,7 @@ class StatisticsPassTest : public ::testing::Test {
   StatisticsPassTest() {
     Random random(7);
     calibration_.options = {96, 32, 7};
-    calibration_.sha256 = "of the ids";
+    calibration_.sha256 = Sha256Hex("of the ids");
     for (int w = 0; w < 3; ++w) {
       std::vector<int32_t>& window = calibration_.windows.emplace_back();
       for (int t = 0; t < 32 - w; ++t) {
