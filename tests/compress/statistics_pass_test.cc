@@ -181,6 +181,8 @@ TEST_F(StatisticsPassTest, SameStatisticsGiveTheSameArtifact) {
   ASSERT_OK(Collect("s"));
   ASSERT_OK_AND_ASSIGN(const CompressReport report, Compress("s", "a.oz"));
   for (const TensorReport& line : report.tensors) {
+    // A table that is looked up has no input.
+    if (line.name == "model.embed_tokens.weight") continue;
     EXPECT_EQ(line.fallback, "") << line.name;
   }
   const TensorReport& line =
