@@ -29,7 +29,8 @@ double RelativeError(const float* expected, const float* got, int64_t width) {
     square += double{expected[c]} * double{expected[c]};
     error += difference * difference;
   }
-  return square > 0.0 ? error / square : 0.0;
+  // Not for a NaN, which is to stay one.
+  return square == 0.0 ? 0.0 : error / square;
 }
 
 }  // namespace

@@ -37,7 +37,9 @@ double MagnitudeHistogram::Percentile(double quantile) const {
 }
 
 void InputStatisticsCollector::Add(KernelContext& context,
-                                   MatrixView<const float> x) {
+                                   MatrixView<const float> x,
+                                   absl::Span<const float> token_scales,
+                                   MatrixView<const float> float_x) {
   if (x.rows == 0) return;
   if (tokens_ == 0) {
     const auto in = static_cast<size_t>(x.cols);
@@ -48,7 +50,37 @@ void InputStatisticsCollector::Add(KernelContext& context,
   }
   tokens_ += x.rows;
   AddChannels(context, x);
-  if (with_moment_) AddGram(context, x, moment_.view());
+  if (!with_moment_) return;
+  if (float_x.rows > 0) AddDrift(context, x, token_scales, float_x);
+  if (token_scales.empty()) {
+    AddGram(context, x, moment_.view());
+    return;
+  }
+  scaled_.Resize(x.rows, x.cols);
+  for (int64_t t = 0; t < x.rows; ++t) {
+    const float scale = token_scales[static_cast<size_t>(t)];
+    std::transform(x.row(t), x.row(t) + x.cols, scaled_.row(t),
+                   [scale](float value) { return value * scale; });
+  }
+  AddGram(context, scaled_.view(), moment_.view());
+}
+
+void InputStatisticsCollector::AddDrift(KernelContext& context,
+                                        MatrixView<const float> x,
+                                        absl::Span<const float> token_scales,
+                                        MatrixView<const float> float_x) {
+  if (drift_.rows() == 0) drift_ = Matrix(x.cols, x.cols);
+  difference_.Resize(x.rows, x.cols);
+  for (int64_t t = 0; t < x.rows; ++t) {
+    const float scale =
+        token_scales.empty() ? 1.0f : token_scales[static_cast<size_t>(t)];
+    // Once for both factors.
+    const float square = scale * scale;
+    std::transform(
+        x.row(t), x.row(t) + x.cols, float_x.row(t), difference_.row(t),
+        [square](float own, float other) { return (other - own) * square; });
+  }
+  AddCrossGram(context, difference_.view(), x, drift_.view());
 }
 
 void InputStatisticsCollector::AddChannels(KernelContext& context,
@@ -65,8 +97,9 @@ void InputStatisticsCollector::AddChannels(KernelContext& context,
             sum_[i] += row[c];
             abs_sum_[i] += magnitude;
             // Written so that a NaN stays.
-            abs_max_[i] =
-                magnitude <= abs_max_[i] ? abs_max_[i] : magnitude;
+            if (magnitude > abs_max_[i] || std::isnan(magnitude)) {
+              abs_max_[i] = magnitude;
+            }
           }
         }
       });
@@ -92,6 +125,10 @@ InputStatistics InputStatisticsCollector::Finish(KernelContext& context) {
     value *= static_cast<float>(scale);
   }
   MirrorLowerTriangle(context, result.second_moment.view());
+  result.drift = std::exchange(drift_, {});
+  for (float& value : result.drift.values()) {
+    value *= static_cast<float>(scale);
+  }
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "core/tensor.h"
 #include "kernels/kernel_context.h"
 
@@ -31,7 +32,11 @@ class MagnitudeHistogram {
 
 struct InputStatistics {
   int64_t tokens = 0;
-  Matrix second_moment;         // [in, in], mean of x x^T; may be empty.
+  // [in, in], mean of x x^T, of tokens times their scales; may be empty.
+  Matrix second_moment;
+  // [in, in], mean of (y - x) x^T with y what the float model has in the place
+  // of x, of tokens times their scales; empty unless it was given.
+  Matrix drift;
   std::vector<float> mean;      // [in]
   std::vector<float> mean_abs;  // [in], mean of |x|
   std::vector<float> abs_max;   // [in]
@@ -46,18 +51,25 @@ class InputStatisticsCollector {
   explicit InputStatisticsCollector(bool second_moment)
       : with_moment_(second_moment) {}
 
-  // `x` is [tokens, in], `in` the same each time.
-  void Add(KernelContext& context, MatrixView<const float> x);
+  // `x` is [tokens, in], `in` the same each time.  `token_scales` [tokens] or
+  // empty: what the second moments take each token times.
+  // `float_x` [tokens, in] or empty: what the float model has there.
+  void Add(KernelContext& context, MatrixView<const float> x,
+           absl::Span<const float> token_scales = {},
+           MatrixView<const float> float_x = {});
   int64_t tokens() const { return tokens_; }
   // Leaves the collector empty.
   InputStatistics Finish(KernelContext& context);
 
  private:
   void AddChannels(KernelContext& context, MatrixView<const float> x);
+  void AddDrift(KernelContext& context, MatrixView<const float> x,
+                absl::Span<const float> token_scales,
+                MatrixView<const float> float_x);
 
   const bool with_moment_;
   int64_t tokens_ = 0;
-  Matrix moment_;
+  Matrix moment_, scaled_, drift_, difference_;
   std::vector<double> sum_, abs_sum_;
   std::vector<float> abs_max_;
   MagnitudeHistogram magnitudes_;

@@ -71,18 +71,22 @@ TensorStats CompareRows(const PackedMatrix& matrix,
 
 }  // namespace
 
-PackedMatrix BlockTensor::matrix() const {
+PackedMatrix BlockTensor::float_matrix() const {
   PackedMatrix matrix = plan->tensor->matrix;
-  matrix.data = data();
-  if (packed.empty()) {
-    matrix.codec = Codec::kF32;
-    matrix.group_size = 0;
-    matrix.bytes = matrix.rows * matrix.cols * 4;
-  } else {
-    matrix.codec = plan->codec;
-    matrix.group_size = plan->group_size;
-    matrix.bytes = static_cast<int64_t>(packed.size());
-  }
+  matrix.data = reinterpret_cast<const uint8_t*>(values.row(0));
+  matrix.codec = Codec::kF32;
+  matrix.group_size = 0;
+  matrix.bytes = matrix.rows * matrix.cols * 4;
+  return matrix;
+}
+
+PackedMatrix BlockTensor::matrix() const {
+  if (packed.empty()) return float_matrix();
+  PackedMatrix matrix = plan->tensor->matrix;
+  matrix.data = packed.data();
+  matrix.codec = plan->codec;
+  matrix.group_size = plan->group_size;
+  matrix.bytes = static_cast<int64_t>(packed.size());
   return matrix;
 }
 
@@ -116,6 +120,15 @@ BlockTensor* Block::FindData(const uint8_t* data) {
 }
 
 LayerWeights Block::Arrange() const { return ArrangeWith({}); }
+
+LayerWeights Block::ArrangeFloat() const {
+  BoundTensors bound;
+  for (const BlockTensor& tensor : tensors_) {
+    bound.tensors.push_back(
+        {tensor.plan->tensor->slot, tensor.float_matrix(), {}});
+  }
+  return ArrangeLayer(spec_, layer_, bound);
+}
 
 LayerWeights Block::ArrangeWith(absl::Span<const BlockTensor> changed) const {
   BoundTensors bound;

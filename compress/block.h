@@ -32,6 +32,7 @@ struct BlockTensor {
                           : packed.data();
   }
   PackedMatrix matrix() const;
+  PackedMatrix float_matrix() const;  // The values.
 };
 
 // Not thread-safe.
@@ -54,7 +55,9 @@ class Block {
   // Points into this object, whose tensors may be packed later but not before
   // the result is used for the last time.
   LayerWeights Arrange() const;
-  // The same with other values in place of some: `changed` are tensors of the
+  // The same in f32, packed or not, if their values are still there.
+  LayerWeights ArrangeFloat() const;
+  // Arrange() with other values in place of some: `changed` are tensors of the
   // same names.
   LayerWeights ArrangeWith(absl::Span<const BlockTensor> changed) const;
 

@@ -12,6 +12,7 @@
 #include "core/packing/codec.h"
 #include "core/status_macros.h"
 #include "quantize/bias_correction.h"
+#include "quantize/error_propagation.h"
 
 namespace ounce {
 namespace {
@@ -81,7 +82,7 @@ class BlockQuantizer {
           owner = tensor;
         }
         OUNCE_RETURN_IF_ERROR(Annotate(
-            QuantizeTensor(quantizer, tensor),
+            QuantizeTensor(quantizer, statistics, tensor),
             absl::StrCat("tensor '", tensor->plan->tensor->slot.name, "'")));
       } else {
         OUNCE_RETURN_IF_ERROR(PackPlain(tensor));
@@ -89,7 +90,7 @@ class BlockQuantizer {
       if (statistics.ok()) {
         OUNCE_RETURN_IF_ERROR(CorrectBiasOf(*tensor, *statistics));
       }
-      tensor->values = Matrix();
+      if (!statistics_.needs_values()) tensor->values = Matrix();
       tensor->report.seconds = SecondsSince(start);
     }
     return absl::OkStatus();
@@ -111,13 +112,31 @@ class BlockQuantizer {
                               statistics->second_moment.view(), &context_);
   }
 
+  // What is rounded: the weights, or what makes up for the errors of their
+  // input.
+  absl::StatusOr<CalibratedResult> QuantizeTarget(
+      const DampedQuantizer& quantizer, const InputStatistics& statistics,
+      const BlockTensor& tensor) const {
+    const QuantizeOptions& options = tensor.plan->quantize->options;
+    if (options.error_propagation == 0.0 || statistics.drift.rows() == 0) {
+      return quantizer.quantizer->Quantize(tensor.values.view(), options);
+    }
+    OUNCE_ASSIGN_OR_RETURN(
+        const Matrix target,
+        PropagateError(
+            context_, tensor.values.view(),
+            {statistics.second_moment.view(), statistics.drift.view()},
+            {options.error_propagation, options.damping}));
+    return quantizer.quantizer->Quantize(target.view(), options);
+  }
+
+  // With a quantiser there are statistics.
   absl::Status QuantizeTensor(const absl::StatusOr<DampedQuantizer>& quantizer,
+                              const absl::StatusOr<InputStatistics>& statistics,
                               BlockTensor* tensor) {
     absl::StatusOr<CalibratedResult> result =
-        quantizer.ok()
-            ? quantizer->quantizer->Quantize(tensor->values.view(),
-                                             tensor->plan->quantize->options)
-            : quantizer.status();
+        quantizer.ok() ? QuantizeTarget(*quantizer, *statistics, *tensor)
+                       : quantizer.status();
     if (!result.ok()) {
       if (!absl::IsFailedPrecondition(result.status())) return result.status();
       OUNCE_RETURN_IF_ERROR(PackPlain(tensor));
@@ -173,7 +192,7 @@ class BlockQuantizer {
     for (BlockTensor& tensor : block_.tensors()) {
       if (!tensor.packed.empty()) continue;
       OUNCE_RETURN_IF_ERROR(PackPlain(&tensor));
-      tensor.values = Matrix();
+      if (!statistics_.needs_values()) tensor.values = Matrix();
     }
     return absl::OkStatus();
   }

@@ -14,11 +14,11 @@
 namespace ounce {
 
 // Packs every tensor of `block`, which holds f32 values, and fills in their
-// reports.  Where a calibrated method fails, because a second moment is
-// singular even with the most damping, inputs are NaN, no token reached an
-// expert or `statistics` has none of it, the matrix is rounded to nearest and
-// its report says why.
-// At most `moment_bytes` of second moments are held at a time, or one matrix's.
+// reports.  The values stay where `statistics` needs them.  Where a calibrated
+// method fails, because a second moment is singular even with the most damping,
+// inputs are NaN, no token reached an expert or `statistics` has none of it,
+// the matrix is rounded to nearest and its report says why. At most
+// `moment_bytes` of second moments are held at a time, or one matrix's.
 // kInvalidArgument naming the tensor: a scale that its codec cannot hold.
 absl::Status QuantizeBlock(BlockStatistics* statistics, int64_t moment_bytes,
                            KernelContext* context, Block* block);

@@ -16,10 +16,16 @@ absl::StatusOr<std::vector<BlockStatistics::Result>> LiveStatistics::Of(
     wanted.push_back(SharedInputOf(*group));
   }
   const LayerWeights layer = block.Arrange();
+  LayerRun run = {run_.executor, run_.context, &layer, block.layer(),
+                  run_.inputs};
+  LayerWeights float_layer;
+  if (run_.float_inputs != nullptr) {
+    float_layer = block.ArrangeFloat();
+    run.float_layer = &float_layer;
+    run.float_inputs = run_.float_inputs;
+  }
   OUNCE_ASSIGN_OR_RETURN(std::vector<InputStatistics> statistics,
-                         CollectInputs({run_.executor, run_.context, &layer,
-                                        block.layer(), run_.inputs},
-                                       wanted, moments));
+                         CollectInputs(run, wanted, moments));
   std::vector<Result> results;
   for (InputStatistics& inputs : statistics) {
     const absl::Status usable = CheckStatistics(inputs);

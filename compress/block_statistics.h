@@ -24,14 +24,18 @@ class BlockStatistics {
   // needs them.
   virtual absl::StatusOr<std::vector<Result>> Of(
       const Block& block, absl::Span<const InputGroup* const> groups) = 0;
+  // Whether Of() takes the values of matrices that are packed already.
+  virtual bool needs_values() const { return false; }
 };
 
-// Runs the block as it is at the time.
+// Runs the block as it is at the time, and in float beside it where the float
+// model's inputs are given.
 class LiveStatistics : public BlockStatistics {
  public:
   explicit LiveStatistics(const BlockRun& run) : run_(run) {}
   absl::StatusOr<std::vector<Result>> Of(
       const Block& block, absl::Span<const InputGroup* const> groups) override;
+  bool needs_values() const override { return run_.float_inputs != nullptr; }
 
  private:
   const BlockRun run_;

@@ -135,6 +135,26 @@ class CalibratedRun {
     return Sha256Hex(all.Dump());
   }
 
+  // They are mapped as what the plan says they are.
+  absl::Status CheckRecords(absl::Span<const TensorRecord> records) const {
+    for (size_t i = 0; i < records.size(); ++i) {
+      if (i < plan_.tensors.size()) {
+        const TensorRecord planned = RecordOf(plan_.tensors[i]);
+        if (records[i].name == planned.name &&
+            records[i].shape == planned.shape &&
+            records[i].codec == planned.codec &&
+            records[i].group_size == planned.group_size) {
+          continue;
+        }
+      }
+      return absl::DataLossError(absl::StrCat(
+          "'", JournalPath(path_), "': tensor '", records[i].name,
+          "' is none that this run writes there; start anew without "
+          "--resume"));
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status OpenWriter() {
     const std::string fingerprint = Fingerprint();
     if (options_.resume != nullptr) {
@@ -145,6 +165,7 @@ class CalibratedRun {
             "statistics, instruction set or version; give what it was given, "
             "or start anew without --resume"));
       }
+      OUNCE_RETURN_IF_ERROR(CheckRecords(options_.resume->records));
       journal_ = *options_.resume;
       OUNCE_ASSIGN_OR_RETURN(writer_, ArtifactWriter::Resume(path_, plan_.bytes,
                                                              journal_.records));
@@ -194,6 +215,9 @@ class CalibratedRun {
     Executor executor(ends, &context_, calibration_.options.context);
     OUNCE_ASSIGN_OR_RETURN(const std::unique_ptr<ActivationStore> stream,
                            EmbedWindows(calibration_, SpillPath(), &executor));
+    if (recipe_.propagates_error()) {
+      OUNCE_ASSIGN_OR_RETURN(float_stream_, EmbedFloat(Float()));
+    }
     written.Release();
     const auto layers = static_cast<int64_t>(parts_.layers.size());
     for (int64_t layer = 0; layer < layers; ++layer) {
@@ -257,11 +281,14 @@ class CalibratedRun {
   // The final states of the float model.
   absl::StatusOr<InputStatistics> CollectFloatStates() {
     return RunFloatModel(
-        {model_, parts_, calibration_, SpillPath(), &context_},
-        /*final_states=*/true,
+        Float(), /*final_states=*/true,
         [](const LayerRun& run, Block*, ActivationStore* stream) {
           return AdvanceLayer(run, stream);
         });
+  }
+
+  FloatPass Float() {
+    return {model_, parts_, calibration_, SpillPath(), &context_};
   }
 
   std::string SpillPath() const {
@@ -282,7 +309,14 @@ class CalibratedRun {
     OUNCE_RETURN_IF_ERROR(
         AdvanceLayer({executor, &context_, &layer, index, stream}, stream));
     written.Release();
-    return absl::OkStatus();
+    return AdvanceFloat(index, executor);
+  }
+
+  // The float model's stream, if there is one, through a layer: as the source
+  // has it, so that it is the same whether or not the layer is resumed.
+  absl::Status AdvanceFloat(int64_t index, Executor* executor) {
+    if (float_stream_ == nullptr) return absl::OkStatus();
+    return AdvanceFloatLayer(Float(), index, executor, float_stream_.get());
   }
 
   absl::StatusOr<Block> LoadPruned(int64_t index, PanelPipeline* panels) {
@@ -302,7 +336,7 @@ class CalibratedRun {
   absl::Status CompressLayer(int64_t index, PanelPipeline* panels,
                              Executor* executor, ActivationStore* stream) {
     OUNCE_ASSIGN_OR_RETURN(Block block, LoadPruned(index, panels));
-    const BlockRun run = {executor, &context_, stream};
+    const BlockRun run = {executor, &context_, stream, float_stream_.get()};
     for (const ScaleRule rule : recipe_.channel_scales) {
       OUNCE_RETURN_IF_ERROR(
           SearchChannelScales(run, rule, &block, &journal_.report));
@@ -312,6 +346,9 @@ class CalibratedRun {
     OUNCE_RETURN_IF_ERROR(
         AdvanceLayer({executor, &context_, &layer, index, stream}, stream));
     OUNCE_RETURN_IF_ERROR(Write(&block));
+    // Of no more use, and as large as what is loaded now.
+    for (BlockTensor& tensor : block.tensors()) tensor = BlockTensor();
+    OUNCE_RETURN_IF_ERROR(AdvanceFloat(index, executor));
     return Checkpoint(index + 1);
   }
 
@@ -350,6 +387,8 @@ class CalibratedRun {
   Provenance provenance_;
   std::unique_ptr<ArtifactWriter> writer_;
   Journal journal_;
+  // The float model's activations, where errors are propagated.
+  std::unique_ptr<ActivationStore> float_stream_;
 };
 
 }  // namespace

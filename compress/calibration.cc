@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "core/hash.h"
 #include "core/random.h"
 #include "core/status_macros.h"
@@ -17,8 +18,8 @@ namespace ounce {
 namespace {
 
 constexpr int64_t kDefaultContext = 512;
-// IdWindows that are sampled side by side: enough that weights are read once
-// for many.
+// Windows that are sampled side by side: enough that weights are read once for
+// many.
 constexpr int64_t kSampledTogether = 16;
 
 using IdWindows = std::vector<std::vector<int32_t>>;
@@ -86,8 +87,9 @@ absl::StatusOr<IdWindows> EncodeLines(absl::string_view text,
   EncodeOptions options;
   options.truncation.emplace();
   options.truncation->max_length = context;
-  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
-    if (line.find_first_not_of(" \t\r") == absl::string_view::npos) continue;
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    absl::ConsumeSuffix(&line, "\r");
+    if (line.find_first_not_of(" \t") == absl::string_view::npos) continue;
     OUNCE_ASSIGN_OR_RETURN(const std::vector<Encoding> encoded,
                            tokenizer.EncodeWindows({line, {}}, options));
     if (!encoded.front().ids.empty()) windows.push_back(encoded.front().ids);
@@ -118,13 +120,16 @@ absl::StatusOr<int64_t> CalibrationContext(const CalibrationOptions& options,
         absl::StrCat(options.tokens, " calibration tokens; give at least 1"));
   }
   const int64_t most = spec.max_context;
-  if (options.context == 0) return std::min(kDefaultContext, most);
+  if (options.context == 0) {
+    return std::min({kDefaultContext, most, options.tokens});
+  }
   if (options.context < 1 || options.context > most) {
     return absl::InvalidArgumentError(
         absl::StrCat("a calibration context of ", options.context,
                      " tokens; expected 1 to ", most));
   }
-  return options.context;
+  // One window is not to have more than all are allowed.
+  return std::min(options.context, options.tokens);
 }
 
 absl::StatusOr<Calibration> CalibrateOnText(absl::string_view text,
@@ -227,14 +232,15 @@ absl::StatusOr<Calibration> RestoreOwnText(
     const CalibrationOptions& options) {
   OUNCE_ASSIGN_OR_RETURN(const int64_t context,
                          CalibrationContext(options, spec));
-  for (const std::vector<int32_t>& window : windows) {
-    const bool fits =
-        !window.empty() && static_cast<int64_t>(window.size()) <= context &&
-        std::all_of(window.begin(), window.end(),
-                    [&](int32_t id) { return id >= 0 && id < spec.vocab; });
-    if (fits) continue;
+  const auto fits = [&](const std::vector<int32_t>& window) {
+    return !window.empty() && static_cast<int64_t>(window.size()) <= context &&
+           std::all_of(window.begin(), window.end(),
+                       [&](int32_t id) { return id >= 0 && id < spec.vocab; });
+  };
+  if (windows.empty() || !std::all_of(windows.begin(), windows.end(), fits)) {
     return absl::InvalidArgumentError(
-        "a window of the calibration text is not the model's");
+        "the calibration text of the interrupted run is not the model's; start "
+        "anew without --resume");
   }
   return Complete(std::move(windows), options, context, true);
 }

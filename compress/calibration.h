@@ -37,15 +37,15 @@ struct Calibration {
 // As an artifact's provenance has it.
 CalibrationSource SourceOf(const Calibration& calibration);
 
-// The context that `options` mean for a model.
+// The context that `options` mean for a model, at most `options.tokens`.
 // kInvalidArgument: out of range.
 absl::StatusOr<int64_t> CalibrationContext(const CalibrationOptions& options,
                                            const ModelSpec& spec);
 
 // Windows of `text`.  Of a causal model's, it is encoded whole and cut into
-// windows, as `verify` does; any other sees each line as a text with the
-// tokenizer's special tokens, cut to the context.  If there are more than
-// `options.tokens` allows, the seed picks which.
+// windows, as `verify` does, but the last may be shorter; any other sees each
+// line as a text with the tokenizer's special tokens, cut to the context.  If
+// there are more than `options.tokens` allows, the seed picks which.
 // kInvalidArgument: an option out of range, or a text without a token.
 absl::StatusOr<Calibration> CalibrateOnText(absl::string_view text,
                                             const Tokenizer& tokenizer,
@@ -62,7 +62,7 @@ absl::StatusOr<Calibration> CalibrateOnOwnText(
     const ProgressCallback& progress, KernelContext* context);
 
 // The same of windows that were sampled before.
-// kInvalidArgument: an id outside the vocabulary, or an empty window.
+// kInvalidArgument: an id outside the vocabulary, an empty window, or none.
 absl::StatusOr<Calibration> RestoreOwnText(
     std::vector<std::vector<int32_t>> windows, const ModelSpec& spec,
     const CalibrationOptions& options);

@@ -24,10 +24,10 @@ struct CalibrationPlan {
 
 struct CalibrationNeeds {
   int64_t tokens = 0;
-  int64_t context = 0;      // Longest window.
+  int64_t context = 0;        // Longest window.
   int64_t max_ram_bytes = 0;  // 0: no limit.
-  // Statistics come from a file: nothing runs, and `tokens` and `context` do not
-  // count.
+  // Statistics come from a file: nothing runs, and `tokens` and `context` do
+  // not count.
   bool stored_statistics = false;
 };
 

@@ -13,6 +13,10 @@
 namespace ounce {
 namespace {
 
+// What must be left of the error at most.  The best of twenty is a little better
+// than none by chance alone, and no better once GPTQ is done.
+constexpr double kWorthwhile = 0.95;
+
 // One place, and the tensors of the block that its scales change.
 struct Place {
   ScaleFold fold;
@@ -160,6 +164,10 @@ class Search {
       if (best != nullptr && !(*error < line.error_after)) continue;
       best = &candidate;
       line.error_after = *error;
+    }
+    if (line.error_after > kWorthwhile * line.error_before) {
+      best = &candidates->front();
+      line.error_after = line.error_before;
     }
     line.applied = best->alpha.has_value();
     line.alpha = best->alpha.value_or(0.0);

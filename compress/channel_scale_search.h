@@ -22,6 +22,9 @@ struct BlockRun {
   Executor* executor;
   KernelContext* context;
   const ActivationStore* inputs;
+  // What goes into the block in the float model, where errors are propagated;
+  // else null.
+  const ActivationStore* float_inputs = nullptr;
 };
 
 // Tokens whose outputs a candidate is judged by.

@@ -26,7 +26,6 @@ std::optional<double> NumberOf(const Json& json, absl::string_view key) {
 
 }  // namespace
 
-
 TensorReport ReportOf(const TensorPlan& plan, const TensorStats& stats) {
   TensorReport report;
   report.name = plan.tensor->slot.name;
@@ -124,8 +123,12 @@ absl::StatusOr<ChannelScaleReport> ParseChannelScaleReport(const Json& json) {
   report.applied =
       applied != nullptr && applied->AsBool().value_or(false);
   OUNCE_ASSIGN_OR_RETURN(report.alpha, json.GetDouble("alpha"));
-  OUNCE_ASSIGN_OR_RETURN(report.error_before, json.GetDouble("error_before"));
-  OUNCE_ASSIGN_OR_RETURN(report.error_after, json.GetDouble("error_after"));
+  // A NaN was written as null.
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  OUNCE_ASSIGN_OR_RETURN(report.error_before,
+                         json.GetDoubleOr("error_before", kNan));
+  OUNCE_ASSIGN_OR_RETURN(report.error_after,
+                         json.GetDoubleOr("error_after", kNan));
   return report;
 }
 

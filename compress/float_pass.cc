@@ -9,6 +9,31 @@
 #include "runtime/weights.h"
 
 namespace ounce {
+namespace {
+
+// Everything but the layers, as the source has it.
+ModelWeights EndsOf(const FloatPass& pass) {
+  BoundTensors bound;
+  for (const auto rows : {pass.parts.before, pass.parts.after}) {
+    for (const TensorPlan& row : rows) bound.tensors.push_back(*row.tensor);
+  }
+  return ArrangeWeights(pass.model.spec, bound);
+}
+
+// A layer of the source, whose pages are given back.
+absl::StatusOr<Block> LoadFloat(const FloatPass& pass, int64_t index) {
+  const absl::Span<const TensorPlan> rows =
+      pass.parts.layers[static_cast<size_t>(index)];
+  OUNCE_ASSIGN_OR_RETURN(Block block, Block::Load(pass.model.spec, index, rows,
+                                                  &pass.context->pool()));
+  for (const TensorPlan& row : rows) {
+    pass.model.source->Release(
+        StoredBytes(*row.tensor, 0, row.tensor->matrix.rows));
+  }
+  return block;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<ActivationStore>> EmbedWindows(
     const Calibration& calibration, const std::string& spill_path,
@@ -31,28 +56,31 @@ absl::StatusOr<std::unique_ptr<ActivationStore>> EmbedWindows(
   return stream;
 }
 
+absl::StatusOr<std::unique_ptr<ActivationStore>> EmbedFloat(
+    const FloatPass& pass) {
+  const ModelWeights ends = EndsOf(pass);
+  Executor executor(ends, pass.context, pass.calibration.options.context);
+  return EmbedWindows(pass.calibration, pass.spill_path, &executor);
+}
+
+absl::Status AdvanceFloatLayer(const FloatPass& pass, int64_t index,
+                               Executor* executor, ActivationStore* stream) {
+  OUNCE_ASSIGN_OR_RETURN(const Block block, LoadFloat(pass, index));
+  const LayerWeights layer = block.Arrange();
+  return AdvanceLayer({executor, pass.context, &layer, index, stream}, stream);
+}
+
 absl::StatusOr<InputStatistics> RunFloatModel(const FloatPass& pass,
                                               bool final_states,
                                               AdvanceFunction advance) {
-  const ModelFile& model = pass.model;
-  BoundTensors bound;
-  for (const auto rows : {pass.parts.before, pass.parts.after}) {
-    for (const TensorPlan& row : rows) bound.tensors.push_back(*row.tensor);
-  }
-  const ModelWeights ends = ArrangeWeights(model.spec, bound);
+  const ModelWeights ends = EndsOf(pass);
   Executor executor(ends, pass.context, pass.calibration.options.context);
   OUNCE_ASSIGN_OR_RETURN(
       const std::unique_ptr<ActivationStore> stream,
       EmbedWindows(pass.calibration, pass.spill_path, &executor));
-  for (size_t i = 0; i < pass.parts.layers.size(); ++i) {
-    const auto index = static_cast<int64_t>(i);
-    const absl::Span<const TensorPlan> rows = pass.parts.layers[i];
-    OUNCE_ASSIGN_OR_RETURN(Block block, Block::Load(model.spec, index, rows,
-                                                    &pass.context->pool()));
-    for (const TensorPlan& row : rows) {
-      model.source->Release(
-          StoredBytes(*row.tensor, 0, row.tensor->matrix.rows));
-    }
+  const auto layers = static_cast<int64_t>(pass.parts.layers.size());
+  for (int64_t index = 0; index < layers; ++index) {
+    OUNCE_ASSIGN_OR_RETURN(Block block, LoadFloat(pass, index));
     const LayerWeights layer = block.Arrange();
     OUNCE_RETURN_IF_ERROR(
         advance({&executor, pass.context, &layer, index, stream.get()}, &block,

@@ -35,6 +35,15 @@ struct FloatPass {
   KernelContext* context;
 };
 
+// What goes into layer 0 of the float model.
+absl::StatusOr<std::unique_ptr<ActivationStore>> EmbedFloat(
+    const FloatPass& pass);
+
+// Sends `stream` through a layer of the float model, on `executor` of the same
+// spec.  Holds the layer in f32 meanwhile.
+absl::Status AdvanceFloatLayer(const FloatPass& pass, int64_t index,
+                               Executor* executor, ActivationStore* stream);
+
 // Calls `advance` for each layer, which is to leave what it gives in the store,
 // where its inputs are.  Source pages are given back as soon as they are read.
 using AdvanceFunction = absl::FunctionRef<absl::Status(

@@ -2,13 +2,15 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "core/atomic_file.h"
-#include "core/json_reader.h"
+#include "core/hash.h"
+#include "core/json.h"
 #include "core/mapped_file.h"
 #include "core/packing/codec.h"
 #include "core/status_macros.h"
@@ -18,6 +20,12 @@ namespace {
 
 constexpr int64_t kVersion = 1;
 constexpr int64_t kMaxBytes = int64_t{256} << 20;
+
+// The line that follows a line of JSON and is its hash.
+std::string HashLine(absl::string_view json) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(json.data());
+  return absl::StrCat("\n", Xxh3({bytes, json.size()}).Hex(), "\n");
+}
 
 Json RecordJson(const TensorRecord& record) {
   return Json::Of({{"name", record.name},
@@ -93,7 +101,11 @@ absl::StatusOr<std::vector<int32_t>> ParseWindow(const Json& json) {
   if (ids == nullptr) return absl::DataLossError("a window is no list");
   std::vector<int32_t> window;
   for (const Json& id : *ids) {
-    window.push_back(static_cast<int32_t>(id.AsInt().value_or(-1)));
+    const int64_t value = id.AsInt().value_or(-1);
+    if (value < 0 || value > std::numeric_limits<int32_t>::max()) {
+      return absl::DataLossError("a window has an element that is no token id");
+    }
+    window.push_back(static_cast<int32_t>(value));
   }
   return window;
 }
@@ -117,7 +129,13 @@ Json WindowJson(const std::vector<int32_t>& window) {
   return ids;
 }
 
-absl::StatusOr<Journal> Parse(const Json& json) {
+absl::StatusOr<Journal> Parse(absl::string_view text) {
+  const size_t size = text.size() - std::min(text.size(), HashLine("").size());
+  const absl::string_view line = text.substr(0, size);
+  if (text.substr(size) != HashLine(line)) {
+    return absl::DataLossError("its hash is another");
+  }
+  OUNCE_ASSIGN_OR_RETURN(const Json json, ParseJson(line));
   OUNCE_ASSIGN_OR_RETURN(const int64_t version, json.GetInt("journal"));
   if (version != kVersion) return absl::DataLossError("another version");
   Journal journal;
@@ -156,16 +174,16 @@ absl::Status WriteJournal(const std::string& path, const Journal& journal) {
        {"warnings", Json::Array(journal.report.warnings.begin(),
                                 journal.report.warnings.end())},
        {"windows", ListOf(journal.windows, WindowJson)}});
-  return WriteFileAtomically(JournalPath(path), json.Dump());
+  const std::string line = json.Dump();
+  return WriteFileAtomically(JournalPath(path),
+                             absl::StrCat(line, HashLine(line)));
 }
 
 absl::StatusOr<Journal> ReadJournal(const std::string& path) {
   const std::string file = JournalPath(path);
   OUNCE_ASSIGN_OR_RETURN(const std::string text,
                          ReadSmallFile(file, kMaxBytes));
-  absl::StatusOr<Journal> journal = ParseJson(text).ok()
-                                        ? Parse(*ParseJson(text))
-                                        : absl::DataLossError("not JSON");
+  absl::StatusOr<Journal> journal = Parse(text);
   if (journal.ok()) return journal;
   return absl::DataLossError(
       absl::StrCat("'", file, "' is damaged (", journal.status().message(),

@@ -1,6 +1,6 @@
 // What a run that compresses block by block leaves beside its unfinished
-// artifact, so that another process can go on: `model.oz.journal`, a JSON file
-// that is replaced as a whole after every block.
+// artifact, so that another process can go on: `model.oz.journal`, a line of
+// JSON and its hash, replaced as a whole after every block.
 #ifndef OUNCE_COMPRESS_JOURNAL_H_
 #define OUNCE_COMPRESS_JOURNAL_H_
 

@@ -98,6 +98,7 @@ quantize:
     method: gptq
     scale: least_squares
     refine: 3
+    error_propagation: 0.5
 )";
 
 constexpr std::array kBuiltIn = {
@@ -188,7 +189,11 @@ std::string RuleYaml(const QuantizeRule& rule) {
                   "\n");
   if (rule.method->calibrated()) {
     absl::StrAppend(&yaml, "    damping: ", ExactNumber(rule.options.damping),
-                    "\n    act_order: ",
+                    "\n    error_propagation: ",
+                    ExactNumber(rule.options.error_propagation), "\n");
+  }
+  if (rule.method->rounds_in_order) {
+    absl::StrAppend(&yaml, "    act_order: ",
                     rule.options.act_order ? "true" : "false",
                     "\n    refine: ", rule.options.refine_sweeps, "\n");
   }
@@ -249,6 +254,13 @@ std::string RecipeYaml(const Recipe& recipe) {
     absl::StrAppend(&yaml, RuleYaml(rule));
   }
   return yaml.empty() ? "{}\n" : yaml;
+}
+
+bool Recipe::propagates_error() const {
+  return std::any_of(quantize.begin(), quantize.end(),
+                     [](const QuantizeRule& rule) {
+                       return rule.options.error_propagation > 0;
+                     });
 }
 
 bool Recipe::calibrated() const {

@@ -45,6 +45,8 @@ struct Recipe {
 
   // Whether it takes a calibration text.
   bool calibrated() const;
+  // Whether it takes the float model's activations beside the others.
+  bool propagates_error() const;
 };
 
 // "smooth", "awq".

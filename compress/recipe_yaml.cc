@@ -136,20 +136,36 @@ absl::Status ParseCalibrated(const Section& section, QuantizeRule* rule) {
   OUNCE_ASSIGN_OR_RETURN(
       rule->bias_correction,
       section.Get<bool>("bias_correction", false, "true or false"));
-  if (!rule->method->calibrated()) {
-    for (const char* key : {"damping", "act_order", "refine"}) {
-      if (!section.Has(key)) continue;
-      return section.Error(absl::StrCat("method ", rule->method->name,
-                                        " takes no \"", key, "\""));
-    }
-    return absl::OkStatus();
+  const QuantizeMethod& method = *rule->method;
+  const std::pair<const char*, bool> keys[] = {
+      {"damping", method.calibrated()},
+      {"error_propagation", method.calibrated()},
+      {"act_order", method.rounds_in_order},
+      {"refine", method.rounds_in_order}};
+  for (const auto& [key, taken] : keys) {
+    if (taken || !section.Has(key)) continue;
+    return section.Error(
+        absl::StrCat("method ", method.name, " takes no \"", key, "\""));
   }
+  if (!method.calibrated()) return absl::OkStatus();
   QuantizeOptions& options = rule->options;
   OUNCE_ASSIGN_OR_RETURN(
       options.damping,
       section.Get<double>("damping", 0.01, "a number from 0 to 1"));
   if (!(options.damping >= 0 && options.damping <= 1)) {
     return section.Error("\"damping\": expected a number from 0 to 1");
+  }
+  OUNCE_ASSIGN_OR_RETURN(
+      options.error_propagation,
+      section.Get<double>("error_propagation", 0.0, "a number from 0 to 1"));
+  if (!(options.error_propagation >= 0 && options.error_propagation <= 1)) {
+    return section.Error(
+        "\"error_propagation\": expected a number from 0 to 1");
+  }
+  if (options.error_propagation > 0 && rule->bias_correction) {
+    return section.Error(
+        "\"error_propagation\" and \"bias_correction\" make up for the same "
+        "errors; leave one out");
   }
   OUNCE_ASSIGN_OR_RETURN(options.act_order,
                          section.Get<bool>("act_order", true, "true or false"));
@@ -163,8 +179,7 @@ absl::Status ParseCalibrated(const Section& section, QuantizeRule* rule) {
 }
 
 absl::StatusOr<ScaleRule> ParseChannelScale(const YAML::Node& node) {
-  for (const ScaleRule method :
-       {ScaleRule::kSmoothQuant, ScaleRule::kAwq}) {
+  for (const ScaleRule method : {ScaleRule::kSmoothQuant, ScaleRule::kAwq}) {
     if (node.IsScalar() && node.Scalar() == ChannelScaleName(method)) {
       return method;
     }
@@ -185,13 +200,27 @@ absl::Status ParseInt8(const Section& section, QuantizeOptions* options) {
       absl::StrCat("activation_group_size ", group_size, "; expected 0 or 32"));
 }
 
+// A rule that keeps tensors as they are has nothing to set.
+absl::Status CheckFloatRule(const Section& section) {
+  if (section.Has("method") || section.Has("scale")) {
+    return section.Error("codec float takes no \"method\" and no \"scale\"");
+  }
+  for (const char* key : {"damping", "error_propagation", "act_order", "refine",
+                          "bias_correction"}) {
+    if (!section.Has(key)) continue;
+    return section.Error(absl::StrCat("codec float takes no \"", key, "\""));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<QuantizeRule> ParseQuantizeRule(const YAML::Node& node) {
   OUNCE_ASSIGN_OR_RETURN(
       const Section section,
-      Section::Create(node, "a quantize rule",
-                      {"tensors", "codec", "method", "activation_group_size",
-                       "group_size", "symmetric", "scale", "damping", "act_order",
-                       "refine", "bias_correction"}));
+      Section::Create(
+          node, "a quantize rule",
+          {"tensors", "codec", "method", "activation_group_size", "group_size",
+           "symmetric", "scale", "damping", "act_order", "refine",
+           "error_propagation", "bias_correction"}));
   QuantizeRule rule;
   OUNCE_ASSIGN_OR_RETURN(rule.tensors, section.Patterns("tensors"));
   OUNCE_ASSIGN_OR_RETURN(const std::string codec,
@@ -211,9 +240,7 @@ absl::StatusOr<QuantizeRule> ParseQuantizeRule(const YAML::Node& node) {
         absl::StrCat("codec ", codec, " takes no \"activation_group_size\""));
   }
   if (codec == "float") {
-    if (section.Has("method") || section.Has("scale")) {
-      return section.Error("codec float takes no \"method\" and no \"scale\"");
-    }
+    OUNCE_RETURN_IF_ERROR(CheckFloatRule(section));
     return rule;
   }
   OUNCE_ASSIGN_OR_RETURN(

@@ -143,12 +143,24 @@ class StatisticsPass {
 }  // namespace
 
 absl::Status CheckNeedsOnlyStatistics(const Recipe& recipe) {
-  if (recipe.channel_scales.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "the recipe's channel_scales (",
-      ChannelScaleName(recipe.channel_scales.front()),
-      ") are searched on the activations themselves, which files of statistics "
-      "do not hold; leave out channel_scales, or --stats and --save-stats"));
+  if (!recipe.channel_scales.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the recipe's channel_scales (",
+        ChannelScaleName(recipe.channel_scales.front()),
+        ") are searched on the activations themselves, which files of "
+        "statistics do not hold; leave out channel_scales, or --stats and "
+        "--save-stats"));
+  }
+  for (const QuantizeRule& rule : recipe.quantize) {
+    if (rule.options.error_propagation == 0.0) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the recipe's error_propagation (", rule.options.error_propagation,
+        " of \"", rule.tensors.front(),
+        "\") compares the activations of the compressed model with the float "
+        "model's, which files of statistics do not hold; leave out "
+        "error_propagation, or --stats and --save-stats"));
+  }
+  return absl::OkStatus();
 }
 
 int64_t StatisticsBytes(const ModelSpec& spec, const Plan& plan) {

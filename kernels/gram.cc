@@ -22,10 +22,13 @@ constexpr int64_t kMirrorTile = 64;
 // The columns of `x` tile by tile.
 class Panels {
  public:
-  Panels(KernelContext& context, MatrixView<const float> x)
-      : x_(x),
-        data_(context.SharedFloats(DivideUp(x.cols, kTile) * x.rows *
-                                   kPanelStride)) {
+  static int64_t Floats(MatrixView<const float> x) {
+    return DivideUp(x.cols, kTile) * x.rows * kPanelStride;
+  }
+
+  // `data` has room for Floats(x).
+  Panels(KernelContext& context, MatrixView<const float> x, float* data)
+      : x_(x), data_(data) {
     context.pool().Run(DivideUp(x.cols, kTile),
                        [&](int64_t tile, int) { Copy(tile); });
   }
@@ -81,11 +84,30 @@ void MirrorTile(Tile tile, MatrixView<float> matrix) {
 void AddGram(KernelContext& context, MatrixView<const float> x,
              MatrixView<float> sum) {
   OUNCE_DCHECK(sum.rows == x.cols && sum.cols == x.cols);
-  const Panels panels(context, x);
+  const Panels panels(context, x, context.SharedFloats(Panels::Floats(x)));
   context.pool().Run(NumTiles(x.cols, kTile), [&](int64_t index, int) {
     const Tile tile = TileOf(index);
     const MatrixView<float> left = panels.panel(tile.row);
     const MatrixView<float> right = panels.panel(tile.col);
+    MultiplyAdd(1.0f, {left, true}, {right, false},
+                {&sum.at(tile.row * kTile, tile.col * kTile), left.cols,
+                 right.cols, sum.stride});
+  });
+}
+
+void AddCrossGram(KernelContext& context, MatrixView<const float> a,
+                  MatrixView<const float> b, MatrixView<float> sum) {
+  OUNCE_DCHECK(a.rows == b.rows && a.cols == b.cols);
+  OUNCE_DCHECK(sum.rows == a.cols && sum.cols == a.cols);
+  const int64_t floats = Panels::Floats(a);
+  float* const data = context.SharedFloats(2 * floats);
+  const Panels lefts(context, a, data);
+  const Panels rights(context, b, data + floats);
+  const int64_t side = DivideUp(a.cols, kTile);
+  context.pool().Run(side * side, [&](int64_t index, int) {
+    const Tile tile = {index / side, index % side};
+    const MatrixView<float> left = lefts.panel(tile.row);
+    const MatrixView<float> right = rights.panel(tile.col);
     MultiplyAdd(1.0f, {left, true}, {right, false},
                 {&sum.at(tile.row * kTile, tile.col * kTile), left.cols,
                  right.cols, sum.stride});

@@ -18,6 +18,10 @@ namespace ounce {
 void AddGram(KernelContext& context, MatrixView<const float> x,
              MatrixView<float> sum);
 
+// sum [width, width] += a^T b for a and b [tokens, width], all of it, likewise.
+void AddCrossGram(KernelContext& context, MatrixView<const float> a,
+                  MatrixView<const float> b, MatrixView<float> sum);
+
 // matrix[i, j] = matrix[j, i] for all i < j.
 void MirrorLowerTriangle(KernelContext& context, MatrixView<float> matrix);
 

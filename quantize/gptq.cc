@@ -54,6 +54,7 @@ class TileQuantizer {
     // What each column's squared error costs; empty: scales are kept.
     absl::Span<const float> importance;
     int refine_sweeps;
+    bool compensate;
   };
 
   explicit TileQuantizer(const Problem& problem)
@@ -63,19 +64,21 @@ class TileQuantizer {
 
   // Sets codes and scales of `rows`, and what each row loses [rows].
   void Quantize(const CodedRows& rows, double* before, double* after) {
-    if (!problem_.importance.empty()) {
-      ChooseWeightedScales(problem_.importance, rows);
-    }
     const int64_t stride = PaddedStride(rows.cols());
     error_.resize(static_cast<size_t>(rows.rows() * stride));
     const MatrixView<float> error(error_.data(), rows.rows(), rows.cols(),
                                   stride);
-    RoundToNearest(rows, error);
-    QuadraticErrors(error, problem_.hessian, before);
-    KeepRounded(rows);
-    rounder_.Round(rows, error);
-    for (int sweep = 0; sweep < problem_.refine_sweeps; ++sweep) {
-      refiner_.Sweep(rows, error);
+    if (problem_.compensate) {
+      ChooseScales(rows);
+      Round(rows, error, before);
+      rounder_.Round(rows, error);
+      for (int sweep = 0; sweep < problem_.refine_sweeps; ++sweep) {
+        refiner_.Sweep(rows, error);
+      }
+    } else {
+      Round(rows, error, before);
+      ChooseScales(rows);
+      RoundToNearest(rows, error);
     }
     QuadraticErrors(error, problem_.hessian, after);
     for (int64_t row = 0; row < rows.rows(); ++row) {
@@ -86,6 +89,16 @@ class TileQuantizer {
   }
 
  private:
+  void ChooseScales(const CodedRows& rows) const {
+    if (problem_.importance.empty()) return;
+    ChooseWeightedScales(problem_.importance, rows);
+  }
+  // To nearest, and keeps what that gives.
+  void Round(const CodedRows& rows, MatrixView<float> error, double* lost) {
+    RoundToNearest(rows, error);
+    QuadraticErrors(error, problem_.hessian, lost);
+    KeepRounded(rows);
+  }
   void KeepRounded(const CodedRows& rows) {
     codes_.assign(rows.codes, rows.codes + rows.rows() * rows.cols());
     scales_.assign(rows.scales, rows.scales + rows.rows() * rows.num_groups());
@@ -309,7 +322,7 @@ absl::StatusOr<GptqResult> GptqSolver::Quantize(
   const TileQuantizer::Problem problem = {
       hessian_, factor_, order_,
       choose ? absl::MakeConstSpan(importance_) : absl::Span<const float>(),
-      options_.refine_sweeps};
+      options_.refine_sweeps, options_.compensate};
   std::vector<TileQuantizer> quantizers(
       static_cast<size_t>(context_->pool().num_threads()),
       TileQuantizer(problem));

@@ -28,13 +28,16 @@ struct GptqOptions {
   // Passes of coordinate descent over all codes and scales afterwards
   // (quantize/quadratic_refine.h).  The first gains most.
   int refine_sweeps = 2;
+  // False: scales alone are chosen, and weights rounded to nearest.
+  bool compensate = true;
 };
 
 struct GptqResult {
   QuantizeResult quantized;
   // trace(D * H * D^T) with D = original - quantized and H = the Hessian before
   // damping: the squared layer output error per calibration token.  `before` is
-  // that of round-to-nearest with the scales that GPTQ began with.
+  // that of round-to-nearest with the scales that GPTQ began with; without
+  // compensation, with absmax scales.
   double error_before = 0.0;
   double error_after = 0.0;  // Never above `error_before`.
 };

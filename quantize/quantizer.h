@@ -37,6 +37,9 @@ struct QuantizeOptions {
   // Each lowers the error further, by less, and takes about as long as the
   // rounding.
   int refine_sweeps = 0;
+  // How far weights first move towards what makes up for the errors of their
+  // input (quantize/error_propagation.h), 0 to 1.
+  double error_propagation = 0.0;
 };
 
 struct QuantizeResult {

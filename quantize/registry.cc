@@ -13,7 +13,10 @@ namespace {
 
 constexpr std::array kMethods = {
     QuantizeMethod{"round_to_nearest", QuantizeRoundToNearest},
-    QuantizeMethod{"gptq", QuantizeRoundToNearest, CreateGptqQuantizer},
+    QuantizeMethod{"gptq", QuantizeRoundToNearest, CreateGptqQuantizer,
+                   /*rounds_in_order=*/true},
+    QuantizeMethod{"scale_search", QuantizeRoundToNearest,
+                   CreateScaleSearchQuantizer},
     QuantizeMethod{"hqq", QuantizeHalfQuadratic},
 };
 

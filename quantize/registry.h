@@ -19,6 +19,8 @@ struct QuantizeMethod {
   absl::StatusOr<QuantizeResult> (*quantize)(MatrixView<const float> weight,
                                              const QuantizeOptions& options);
   CreateCalibratedQuantizer create_calibrated = nullptr;
+  // Of these: QuantizeOptions::act_order and refine_sweeps mean something.
+  bool rounds_in_order = false;
 
   bool calibrated() const { return create_calibrated != nullptr; }
 };

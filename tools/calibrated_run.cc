@@ -1,6 +1,7 @@
 #include "tools/calibrated_run.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -77,7 +78,10 @@ absl::StatusOr<std::optional<Journal>> FindJournal(
     const CommonOptions& common) {
   if (!arguments.resume) return std::nullopt;
   absl::StatusOr<Journal> journal = ReadJournal(output);
-  if (absl::IsNotFound(journal.status())) {
+  // A run that ended between renaming its file and removing its journal has
+  // the latter alone.
+  if (absl::IsNotFound(journal.status()) ||
+      !std::filesystem::exists(absl::StrCat(output, ".partial"))) {
     Remark(common, absl::StrCat("nothing to resume for ", output,
                                 ": starting from the beginning"));
     return std::nullopt;

@@ -217,6 +217,8 @@ absl::StatusOr<ExitCode> Run(const CompressArguments& arguments,
                           arguments.output, common, engine.context.get())
           : RunPlain(model, recipe, plan, arguments.output, common,
                      engine.pool.get());
+  // Wrong usage stays that, and is not the model's fault.
+  if (IsUsageError(report.status())) return report.status();
   if (!report.ok()) return Annotate(report.status(), model.path);
   // Without the sync, whose time says more of the disk than of the work.
   const double seconds =

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "core/annotate.h"
 #include "core/checked.h"
+#include "core/packing/codec.h"
 #include "core/status_macros.h"
 #include "tools/terminal.h"
 
@@ -39,6 +40,26 @@ absl::StatusOr<Engine> CreateEngine(const CommonOptions& options) {
   engine.pool = std::make_unique<ThreadPool>(options.num_threads());
   engine.context = std::make_unique<KernelContext>(*isa, engine.pool.get());
   return engine;
+}
+
+void UnpackWeights(ThreadPool* pool, LoadedModel* model) {
+  BoundTensors bound = model->file.bound;
+  for (BoundTensor& tensor : bound.tensors) {
+    PackedMatrix& matrix = tensor.matrix;
+    const CodecInfo& codec = GetCodecInfo(matrix.codec);
+    if (!codec.quantized) continue;
+    Matrix& values = model->unpacked.emplace_back(matrix.rows, matrix.cols);
+    pool->Run(DivideUp(matrix.rows, kCheckRows), [&](int64_t task, int) {
+      const int64_t begin = task * kCheckRows;
+      const int64_t end = std::min(matrix.rows, begin + kCheckRows);
+      codec.unpack_rows(matrix, begin, end, values.row(begin));
+    });
+    matrix.codec = Codec::kF32;
+    matrix.group_size = 0;
+    matrix.data = reinterpret_cast<const uint8_t*>(values.row(0));
+    matrix.bytes = matrix.rows * matrix.cols * 4;
+  }
+  model->weights = ArrangeWeights(model->file.spec, bound);
 }
 
 absl::Status CheckAllFinite(const BoundTensors& bound, ThreadPool* pool) {

@@ -4,9 +4,11 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/tensor.h"
 #include "core/thread_pool.h"
 #include "formats/model_file.h"
 #include "kernels/kernel_context.h"
@@ -26,8 +28,14 @@ absl::StatusOr<Engine> CreateEngine(const CommonOptions& options);
 
 struct LoadedModel {
   ModelFile file;
-  ModelWeights weights;  // Points into `file`.
+  ModelWeights weights;  // Points into `file`, or into `unpacked`.
+  std::vector<Matrix> unpacked;
 };
+
+// Replaces the quantised matrices that `model` computes with by their values in
+// f32, so that its products do not quantise activations.  Takes 4 bytes of
+// memory a weight.
+void UnpackWeights(ThreadPool* pool, LoadedModel* model);
 
 // Opens `path`, warns of surplus tensors, and refuses float weights that are
 // NaN or infinite.  Errors begin with the path.

@@ -3,6 +3,8 @@
 #include <memory>
 
 #include "absl/strings/numbers.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/annotate.h"
 #include "core/atomic_file.h"
@@ -42,6 +44,7 @@ struct VerifyArguments {
   std::string windows = "all";
   std::string kv;  // Empty: the default.
   bool labels = false;
+  bool weights_only = false;
   std::optional<double> max_kl;
   std::optional<double> max_ppl_increase;
   std::optional<double> max_flips;
@@ -126,6 +129,7 @@ absl::StatusOr<Subjects> LoadSubjects(const VerifyArguments& arguments,
     OUNCE_RETURN_IF_ERROR(
         Annotate(file.artifact->CheckHashes(bar.callback()), file.path));
   }
+  if (arguments.weights_only) UnpackWeights(pool, &subjects.model);
   const bool own = file.tokenizer.kind != TokenizerKind::kNone;
   OUNCE_ASSIGN_OR_RETURN(
       subjects.tokenizer,
@@ -282,6 +286,22 @@ absl::Status WriteProof(const VerifyArguments& arguments, const Json& json,
   return absl::OkStatus();
 }
 
+// Where channels were scaled, weights are no longer those of the checkpoint, and
+// what rounding cost them is what the artifact says.
+void TakeScaledErrors(const ModelFile& file, VerifyReport* report) {
+  if (file.artifact == nullptr ||
+      !absl::StartsWith(file.artifact->provenance().recipe, "channel_scales")) {
+    return;
+  }
+  absl::flat_hash_map<std::string, double> snr_db;
+  for (const TensorRecord& record : file.artifact->records()) {
+    snr_db[record.name] = record.snr_db;
+  }
+  for (TensorError& tensor : report->tensors) {
+    tensor.snr_db = snr_db.at(tensor.name);
+  }
+}
+
 absl::StatusOr<ExitCode> Run(const VerifyArguments& arguments,
                              const CommonOptions& common) {
   OUNCE_RETURN_IF_ERROR(ParseWindows(arguments.windows).status());
@@ -291,6 +311,7 @@ absl::StatusOr<ExitCode> Run(const VerifyArguments& arguments,
                          LoadSubjects(arguments, common, engine));
   VerifyReport report;
   report.kv = kv;
+  report.weights_only = arguments.weights_only;
   report.checkpoint = arguments.against;
   const ModelFile& file = subjects.model.file;
   report.kind = LossKindOf(file.spec);
@@ -303,9 +324,11 @@ absl::StatusOr<ExitCode> Run(const VerifyArguments& arguments,
       MeasureTensorErrors({float_file.bound, *float_file.source},
                           {file.bound, *file.source}, engine.pool.get(),
                           nullptr));
+  TakeScaledErrors(file, &report);
   AddGates(arguments, &report);
   const Json json = ReportJson(report);
-  if (file.artifact != nullptr) {
+  // What the weights cost alone is no proof of what running the file costs.
+  if (file.artifact != nullptr && !arguments.weights_only) {
     OUNCE_RETURN_IF_ERROR(WriteProof(arguments, json, common));
   }
   if (common.json) {
@@ -348,6 +371,9 @@ void Declare(CommandLine& line, VerifyArguments* arguments) {
       "Type of the compressed decoder's keys and values: f32 (default), "
       "f16 or int8; the float model's are f32",
       &arguments->kv);
+  line.Flag("--weights-only",
+            "Compute with activations in float: what the weights cost alone",
+            &arguments->weights_only);
   line.Option("--max-kl", "Gate: the upper end of the mean KL's interval, nats",
               &arguments->max_kl);
   line.Option("--max-ppl-increase",

@@ -53,9 +53,11 @@ std::string LinesText(const VerifyReport& report, int64_t lines) {
 }
 
 std::string KvText(const VerifyReport& report) {
-  return report.kv == KvType::kF32
-             ? ""
-             : absl::StrCat("kv ", KvTypeName(report.kv), "; ");
+  return absl::StrCat(
+      report.weights_only ? "weights alone, activations in float; " : "",
+      report.kv == KvType::kF32
+          ? ""
+          : absl::StrCat("kv ", KvTypeName(report.kv), "; "));
 }
 
 // Of models of the language.

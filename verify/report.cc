@@ -182,6 +182,7 @@ Json ReportJson(const VerifyReport& report) {
   json.Set("text", Json::Of({{"sha256", report.text_sha256}}));
   json.Set("context", report.context);
   if (decoder) json.Set("score_from", report.score_from);
+  json.Set("weights_only", report.weights_only);
   if (generates) json.Set("kv", std::string(KvTypeName(report.kv)));
   AddLoss(report, &json);
   if (decoder) {

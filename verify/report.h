@@ -36,6 +36,8 @@ struct VerifyReport {
   int64_t context = 0;
   int64_t score_from = 0;    // Of decoders.
   KvType kv = KvType::kF32;  // Of the compressed decoder.
+  // Products did not quantise activations: the loss of the weights alone.
+  bool weights_only = false;
   // By the kind: of models of the language, classifiers, embedders.
   PredictionLoss text;
   ClassificationLoss classification;

@@ -46,6 +46,14 @@ absl::StatusOr<std::unique_ptr<ArtifactWriter>> ArtifactWriter::Resume(
                        ", within what is before it; start anew without "
                        "--resume"));
     }
+    const absl::StatusOr<int64_t> bytes = SegmentBytes(record);
+    if (!bytes.ok() || record.bytes != *bytes) {
+      return absl::DataLossError(
+          absl::StrCat("tensor '", record.name, "' has ", record.bytes,
+                       " bytes, which its codec and shape ",
+                       ShapeString(record.shape),
+                       " do not take; start anew without --resume"));
+    }
     size = record.offset + record.bytes;
   }
   OUNCE_ASSIGN_OR_RETURN(std::unique_ptr<AtomicFile> file,

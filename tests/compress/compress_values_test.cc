@@ -73,7 +73,7 @@ class CompressValuesTest : public ::testing::Test {
       noise += error * error;
       zeros += stored[k] == 0.0f ? 1 : 0;
     }
-    const CompressReport::Tensor& row = report_.tensors[i];
+    const TensorReport& row = report_.tensors[i];
     EXPECT_EQ(row.name, file_.bound.tensors[i].slot.name);
     EXPECT_DOUBLE_EQ(row.sparsity, static_cast<double>(zeros) /
                                        static_cast<double>(stored.size()));

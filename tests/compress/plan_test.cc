@@ -194,6 +194,34 @@ TEST_F(MakePlanTest, DescribesWhatHappensToATensor) {
       "round_to_nearest, absmax");
 }
 
+// What GPTQ moves from column to column would end in the zeros.
+TEST_F(MakePlanTest, PruningAndGptqOfOneTensorAreRefused) {
+  EXPECT_THAT(
+      Make("{prune: [{tensors: '*.mlp.*', sparsity: 0.5}], quantize: "
+           "[{tensors: '*', codec: int4, method: gptq}]}"),
+      StatusIs(kInvalid, AllOf(HasSubstr("model.layers.0.mlp.gate_proj.weight"),
+                               HasSubstr("pruned"), HasSubstr("gptq"),
+                               HasSubstr("round_to_nearest"))));
+  EXPECT_OK(
+      Make("{prune: [{tensors: '*.mlp.*', sparsity: 0.5}], quantize: "
+           "[{tensors: '*.mlp.*', codec: int4}, {tensors: '*', codec: "
+           "int4, method: gptq}]}"));
+}
+
+// Scales and corrections would be lost in 8 bits of mantissa.
+TEST_F(MakePlanTest, FloatTensorsOfLayersThatCalibrationChangesAreF32) {
+  ASSERT_OK_AND_ASSIGN(
+      const Plan plan,
+      Make("{channel_scales: [awq], quantize: [{tensors: '*.mlp.*', codec: "
+           "int4}]}"));
+  EXPECT_EQ(Row(plan, "model.layers.0.self_attn.q_proj.weight").codec,
+            Codec::kF32);
+  EXPECT_EQ(Row(plan, "model.layers.0.input_layernorm.weight").codec,
+            Codec::kF32);
+  EXPECT_EQ(Row(plan, "model.layers.0.mlp.up_proj.weight").codec, Codec::kInt4);
+  EXPECT_EQ(Row(plan, "lm_head.weight").codec, Codec::kBF16);
+}
+
 TEST_F(MakePlanTest, EstimateIsAPositiveNumberOfSeconds) {
   ASSERT_OK_AND_ASSIGN(const Plan plan,
                        Make("quantize: [{tensors: '*', codec: int4}]"));

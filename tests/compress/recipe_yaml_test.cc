@@ -95,6 +95,101 @@ TEST(ParseRecipeTest, Int8TakesGroupsOfActivations) {
   EXPECT_EQ(options.scale, ScaleMethod::kLeastSquares);
 }
 
+TEST(ParseRecipeTest, ReadsTheKeysOfCalibration) {
+  ASSERT_OK_AND_ASSIGN(const Recipe recipe, ParseRecipe(R"(
+channel_scales: [smooth, awq]
+quantize:
+  - {tensors: a, codec: int4, method: gptq}
+  - {tensors: b, codec: int8, method: gptq, damping: 0.25, act_order: false,
+     refine: 7, bias_correction: true}
+  - {tensors: c, codec: int4, bias_correction: true}
+)"));
+  EXPECT_THAT(recipe.channel_scales,
+              ElementsAre(ScaleRule::kSmoothQuant, ScaleRule::kAwq));
+  const QuantizeRule& defaults = recipe.quantize[0];
+  EXPECT_EQ(defaults.options.damping, 0.01);
+  EXPECT_TRUE(defaults.options.act_order);
+  EXPECT_EQ(defaults.options.refine_sweeps, 0);
+  EXPECT_FALSE(defaults.bias_correction);
+  const QuantizeRule& given = recipe.quantize[1];
+  EXPECT_EQ(given.method->name, "gptq");
+  EXPECT_EQ(given.options.damping, 0.25);
+  EXPECT_FALSE(given.options.act_order);
+  EXPECT_EQ(given.options.refine_sweeps, 7);
+  EXPECT_TRUE(given.bias_correction);
+  EXPECT_TRUE(recipe.quantize[2].bias_correction);
+  EXPECT_EQ(recipe.quantize[2].method->name, "round_to_nearest");
+}
+
+TEST(ParseRecipeTest, RefusesWrongValuesOfCalibration) {
+  const auto expect = [](const std::string& member, const std::string& column,
+                         const std::string& words) {
+    ExpectError(Quantize("tensors: '*', codec: int4, method: gptq, " + member),
+                "line 3, column " + column + ":", words);
+  };
+  // A value of a wrong type is pointed at, one out of range at its rule.
+  for (const std::string damping : {"-0.01", "1.01", ".nan", ".inf"}) {
+    expect("damping: " + damping, "5",
+           "\"damping\": expected a number from 0 to 1");
+  }
+  expect("damping: much", "56", "\"damping\": expected a number from 0 to 1");
+  expect("damping: [1]", "56", "\"damping\": expected a number from 0 to 1");
+  expect("act_order: 2", "58", "\"act_order\": expected true or false");
+  expect("bias_correction: some", "64",
+         "\"bias_correction\": expected true or false");
+  for (const std::string sweeps : {"-1", "101"}) {
+    expect("refine: " + sweeps, "5",
+           "\"refine\": expected a number of sweeps, 0 to 100");
+  }
+  expect("refine: 1.5", "55", "\"refine\": expected a number of sweeps");
+  expect("refine: ''", "55", "\"refine\": expected a number of sweeps");
+  ExpectError("\nchannel_scales: [smooth, quiet]\n",
+              "line 2, column 26:", "a channel scale: expected smooth or awq");
+  ExpectError("channel_scales: [[awq]]",
+              "line 1, column 18:", "a channel scale: expected smooth or awq");
+  ExpectError("channel_scales: awq", "line 1, column 17:", "expected a list");
+}
+
+TEST(ParseRecipeTest, RefusesOptionsOfCalibrationWhereNothingTakesThem) {
+  for (const std::string method : {"round_to_nearest", "hqq"}) {
+    for (const auto& [key, value] :
+         {std::pair("damping", "0.1"), std::pair("act_order", "true"),
+          std::pair("refine", "1")}) {
+      ExpectError(Quantize("tensors: '*', codec: int4, method: " + method +
+                           ", " + key + ": " + value),
+                  "line 3, column 5:",
+                  "method " + method + " takes no \"" + key + "\"");
+    }
+  }
+  for (const std::string key : {"act_order", "refine"}) {
+    ExpectError(
+        Quantize("tensors: '*', codec: int4, method: scale_search, " + key +
+                 ": 1"),
+        "line 3, column 5:", "method scale_search takes no \"" + key + "\"");
+  }
+  ExpectError(Quantize("tensors: '*', codec: int4, method: round_to_nearest, "
+                       "error_propagation: 0.5"),
+              "line 3, column 5:",
+              "method round_to_nearest takes no \"error_propagation\"");
+  for (const std::string value : {"-0.1", "1.5", ".nan"}) {
+    ExpectError(Quantize("tensors: '*', codec: int4, method: gptq, "
+                         "error_propagation: " +
+                         value),
+                "line 3",
+                "\"error_propagation\": expected a number from 0 to 1");
+  }
+  ExpectError(Quantize("tensors: '*', codec: int4, method: gptq, "
+                       "error_propagation: 0.5, bias_correction: true"),
+              "line 3", "make up for the same errors; leave one out");
+  for (const std::string member :
+       {"damping: 0.1", "error_propagation: 0.5", "act_order: true",
+        "refine: 1", "bias_correction: true"}) {
+    ExpectError(
+        Quantize("tensors: '*', codec: float, " + member), "line 3, column 5:",
+        "codec float takes no \"" + member.substr(0, member.find(':')) + "\"");
+  }
+}
+
 TEST(ParseRecipeTest, SaysWhereTheYamlBreaks) {
   ExpectError("prune: []\na: b: c", "line 2, column 5", "illegal map value");
   ExpectError("quantize: [{]", "line 1, column 13", "");
@@ -102,7 +197,9 @@ TEST(ParseRecipeTest, SaysWhereTheYamlBreaks) {
 }
 
 TEST(ParseRecipeTest, RefusesWhatIsNoMapping) {
-  ExpectError("", "", "a recipe is no mapping; expected keys: prune, quantize");
+  ExpectError("", "",
+              "a recipe is no mapping; expected keys: "
+              "channel_scales, prune, quantize");
   ExpectError("- int4", "line 1", "a recipe is no mapping");
   ExpectError("int4", "line 1", "a recipe is no mapping");
   ExpectError("quantize:\n  - int4\n", "line 2",
@@ -113,11 +210,14 @@ TEST(ParseRecipeTest, RefusesWhatIsNoMapping) {
 
 TEST(ParseRecipeTest, RefusesUnknownKeysAndListsTheKnown) {
   ExpectError("quantise: []", "line 1",
-              "unknown key \"quantise\" in a recipe; expected prune, quantize");
+              "unknown key \"quantise\" in a recipe; expected "
+              "channel_scales, prune, quantize");
   ExpectError(Quantize("tensors: '*', codec: int4, bits: 4"), "line 3",
               "unknown key \"bits\" in a quantize rule; expected "
-              "activation_group_size, codec, group_size, method, scale, "
-              "symmetric, tensors");
+              "act_order, activation_group_size, bias_correction, codec, "
+              "damping, error_propagation, group_size, method, refine, scale, "
+              "symmetric, "
+              "tensors");
   ExpectError(Prune("tensors: '*', sparsity: 0.5, amount: 1"), "line 3",
               "unknown key \"amount\" in a prune rule");
   ExpectError("{[1, 2]: 3}", "line 1", "unknown key");

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "compress/calibrated_compress.h"
 #include "compress/plan_parts.h"
 #include "compress/statistics_file.h"
@@ -29,7 +30,8 @@ using ::testing::HasSubstr;
 constexpr char kGptq[] =
     "quantize: [{tensors: '*', codec: int4, method: gptq}]";
 
-// Sums of inputs and their products, in double, by name of a matrix.
+// Sums of inputs and their products, in double, by name of a matrix.  Where a
+// product is added to the residual, products are of tokens over its size.
 struct Sums {
   std::vector<double> products, values;
   int64_t tokens = 0;
@@ -50,21 +52,38 @@ class PlainSums : public ActivationObserver {
       sums.values.resize(static_cast<size_t>(x.cols));
       sums.products.resize(static_cast<size_t>(x.cols * x.cols));
       sums.tokens += x.rows;
+      const std::string& name = names_[weight->data];
+      const bool adds = absl::StrContains(name, "o_proj") ||
+                        absl::StrContains(name, "down_proj");
       for (int64_t t = 0; t < x.rows; ++t) {
+        const double mean_square =
+            adds ? mean_squares_[static_cast<size_t>(t)] : 1.0;
         for (int64_t i = 0; i < x.cols; ++i) {
           sums.values[static_cast<size_t>(i)] += x.at(t, i);
           for (int64_t j = 0; j < x.cols; ++j) {
             sums.products[static_cast<size_t>(i * x.cols + j)] +=
-                double{x.at(t, i)} * double{x.at(t, j)};
+                double{x.at(t, i)} * double{x.at(t, j)} / mean_square;
           }
         }
       }
     }
     return true;
   }
+  // `residual` is about to go into a layer.
+  void BeginLayer(const Matrix& residual) {
+    mean_squares_.clear();
+    for (int64_t t = 0; t < residual.rows(); ++t) {
+      double square = 0;
+      for (int64_t c = 0; c < residual.cols(); ++c) {
+        square += double{residual.row(t)[c]} * double{residual.row(t)[c]};
+      }
+      mean_squares_.push_back(square / static_cast<double>(residual.cols()));
+    }
+  }
   std::map<std::string, Sums> by_name;
 
  private:
+  std::vector<double> mean_squares_;
   std::map<const uint8_t*, std::string> names_;
 };
 
@@ -140,6 +159,7 @@ TEST_F(StatisticsPassTest, MomentsAreThoseOfThePlainModel) {
   for (const std::vector<int32_t>& window : calibration_.windows) {
     ASSERT_OK(executor.EmbedText(window, &residual));
     for (size_t layer = 0; layer < model_.weights().layers.size(); ++layer) {
+      plain.BeginLayer(residual);
       executor.RunLayer(model_.weights().layers[layer],
                         static_cast<int64_t>(layer), &plain, &residual);
     }
@@ -224,12 +244,21 @@ TEST_F(StatisticsPassTest, AllReadersOfAnInputAreServed) {
             "");
 }
 
-TEST_F(StatisticsPassTest, RefusesOtherCheckpointsAndChannelScales) {
+TEST_F(StatisticsPassTest, RefusesOtherCheckpointsAndWhatNeedsActivations) {
   ASSERT_OK(Collect("s"));
   EXPECT_THAT(
       Compress("s", "a.oz", "channel_scales: [awq]\n" + std::string(kGptq)),
       StatusIs(absl::StatusCode::kInvalidArgument,
                HasSubstr("channel_scales (awq)")));
+  EXPECT_THAT(Compress("s", "a.oz",
+                       "quantize: [{tensors: '*', codec: int4, method: gptq, "
+                       "error_propagation: 0.25}]"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("error_propagation (0.25 of \"*\")")));
+  // 0 is what a rule without the key says.
+  EXPECT_OK(Compress("s", "b.oz",
+                     "quantize: [{tensors: '*', codec: int4, method: gptq, "
+                     "error_propagation: 0}]"));
   folder_.Write("config.json", "[]");
   EXPECT_THAT(Compress("s", "a.oz"),
               StatusIs(absl::StatusCode::kFailedPrecondition,

@@ -1,5 +1,6 @@
 #include "core/atomic_file.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -124,6 +125,105 @@ TEST_F(AtomicFileTest, WriteFileAtomicallyWritesTheWhole) {
   const std::string bytes("a\0b", 3);
   ASSERT_OK(WriteFileAtomically(folder_.Path("out"), bytes));
   EXPECT_EQ(folder_.Read("out"), bytes);
+}
+
+constexpr size_t kBlock = size_t{2} << 20;  // What is written at a time.
+
+// `size` bytes, none of whose blocks is like another.
+std::string Content(size_t size) {
+  std::string bytes(size, '\0');
+  for (size_t i = 0; i < size; ++i) {
+    bytes[i] = static_cast<char>(i * 7 + i / 251 + i / 65521);
+  }
+  return bytes;
+}
+
+TEST_F(AtomicFileTest, GoesOnAfterACheckpointByteByByte) {
+  for (const size_t size : {size_t{0}, size_t{1}, kBlock - 1, kBlock,
+                            kBlock + 1, 2 * kBlock, 2 * kBlock + 1000}) {
+    SCOPED_TRACE(size);
+    std::string expected = Content(size + kBlock + 77);
+    {
+      ASSERT_OK_AND_ASSIGN(const auto first, Create());
+      ASSERT_OK(first->Append(absl::string_view(expected).substr(0, size)));
+      ASSERT_OK(first->Checkpoint());
+      // What comes after the checkpoint is to be cut off.
+      ASSERT_OK(first->Append(std::string(kBlock + 5, '?')));
+    }
+    ASSERT_OK_AND_ASSIGN(
+        const auto second,
+        AtomicFile::Reopen(folder_.Path("out"), static_cast<int64_t>(size)));
+    EXPECT_EQ(second->size(), static_cast<int64_t>(size));
+    ASSERT_OK(second->Append(absl::string_view(expected).substr(size)));
+    // A part that was there before and one that was not.
+    constexpr uint8_t kPatch[] = {1, 2, 3, 4};
+    for (const size_t at : {size_t{0}, std::max<size_t>(size, 2) - 2}) {
+      ASSERT_OK(second->WriteAt(static_cast<int64_t>(at), kPatch));
+      expected.replace(at, 4, "\1\2\3\4");
+    }
+    ASSERT_OK(second->Commit());
+    EXPECT_TRUE(folder_.Read("out") == expected);
+    EXPECT_FALSE(folder_.Has("out.partial"));
+  }
+}
+
+TEST_F(AtomicFileTest, ACheckpointChangesNothingForTheOneWhoGoesOn) {
+  const std::string expected = Content(3 * kBlock + 10);
+  ASSERT_OK_AND_ASSIGN(const auto file, Create());
+  size_t done = 0;
+  for (const size_t end : {size_t{5}, kBlock, kBlock + 3, 3 * kBlock + 10}) {
+    ASSERT_OK(
+        file->Append(absl::string_view(expected).substr(done, end - done)));
+    done = end;
+    ASSERT_OK(file->Checkpoint());
+    EXPECT_EQ(file->size(), static_cast<int64_t>(end));
+    EXPECT_TRUE(folder_.Read("out.partial") == expected.substr(0, end));
+  }
+  ASSERT_OK(file->Commit());
+  EXPECT_TRUE(folder_.Read("out") == expected);
+}
+
+TEST_F(AtomicFileTest, KeepsThePartialFileOnceThereIsACheckpoint) {
+  {
+    ASSERT_OK_AND_ASSIGN(const auto file, Create());
+    ASSERT_OK(file->Append(absl::string_view("safe")));
+    ASSERT_OK(file->Checkpoint());
+  }
+  EXPECT_EQ(folder_.Read("out.partial"), "safe");
+  EXPECT_FALSE(folder_.Has("out"));
+  // Whoever goes on and fails leaves it again.
+  ASSERT_OK(AtomicFile::Reopen(folder_.Path("out"), 4).status());
+  EXPECT_EQ(folder_.Read("out.partial"), "safe");
+  // Whoever starts anew does not.
+  ASSERT_OK(Create().status());
+  EXPECT_FALSE(folder_.Has("out.partial"));
+}
+
+TEST_F(AtomicFileTest, ReopenNeedsAllThatWasWritten) {
+  EXPECT_THAT(AtomicFile::Reopen(folder_.Path("out"), 0).status(),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("out.partial")));
+  EXPECT_FALSE(folder_.Has("out.partial"));
+  folder_.Write("out.partial", "12345");
+  EXPECT_THAT(AtomicFile::Reopen(folder_.Path("out"), 6).status(),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("has 5 bytes; expected at least 6")));
+  EXPECT_EQ(folder_.Read("out.partial"), "12345");
+  EXPECT_OK(AtomicFile::Reopen(folder_.Path("out"), 5).status());
+}
+
+TEST_F(AtomicFileTest, ReopenRefusesAFileThatIsBeingWritten) {
+  ASSERT_OK_AND_ASSIGN(auto first, Create());
+  ASSERT_OK(first->Append(absl::string_view("first")));
+  ASSERT_OK(first->Checkpoint());
+  EXPECT_THAT(AtomicFile::Reopen(folder_.Path("out"), 5).status(),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("another process is writing")));
+  first.reset();
+  ASSERT_OK_AND_ASSIGN(const auto second,
+                       AtomicFile::Reopen(folder_.Path("out"), 5));
+  EXPECT_THAT(Create().status(),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("another process is writing")));
 }
 
 }  // namespace

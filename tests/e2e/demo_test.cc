@@ -109,6 +109,27 @@ TEST_F(DemoTest, Int8LosesWhatSimulationSaysAndKeepsItsAccuracy) {
   EXPECT_TRUE((low <= 0 && 0 <= high) || low > -0.01) << low << " " << high;
 }
 
+// An activation's error is a 127th of the largest beside it, so that groups can
+// only lessen it; and a model may mix products of every kind over one input.
+TEST_F(DemoTest, GroupsOfActivationsLoseLessThanHalfOfWhatInt8Does) {
+  const std::string groups = temp_.Path("groups");
+  temp_.Write("groups",
+              "quantize:\n"
+              "  - {tensors: '*', codec: int8, activation_group_size: 32}\n");
+  const std::string mixed = temp_.Path("mixed");
+  temp_.Write("mixed",
+              "quantize:\n"
+              "  - {tensors: ['*q_proj*', '*gate_proj*', '*.o_proj*'], "
+              "codec: int8, activation_group_size: 32}\n"
+              "  - {tensors: '*k_proj*', codec: float}\n"
+              "  - {tensors: '*', codec: int8}\n");
+  const double int8 = Number(reference_, {"simulated", "int8", "kl"});
+  const Json report = Verify(groups);
+  ExpectFloatSideMatches(report);
+  EXPECT_LT(Number(report, {"kl", "value"}), 0.5 * int8);
+  EXPECT_LT(Number(Verify(mixed), {"kl", "value"}), int8);
+}
+
 // The simulation has a scale of f16 per group.
 TEST_F(DemoTest, Int4LosesWhatSimulationSays) {
   const std::string recipe = temp_.Path("f16_scales");

@@ -261,5 +261,22 @@ TEST(CountParametersTest, TinyLlamaHasItsPublishedNumber) {
   EXPECT_EQ(CountParameters(TensorTable(spec)), 1'100'048'384 - 32000 * 2048);
 }
 
+TEST(LayerOfTest, IsTheNumberOfALayerOfTheMainStack) {
+  EXPECT_EQ(LayerOf("model.layers.0.self_attn.q_proj.weight"), 0);
+  EXPECT_EQ(LayerOf("model.layers.103.mlp.experts.7.up_proj.weight"), 103);
+  for (const char* other :
+       {"model.embed_tokens.weight", "lm_head.weight", "model.norm.weight",
+        "encoder.layers.3.mlp.up_proj.weight", "model.layers.",
+        "model.layers.x.weight", "model.layers", ""}) {
+    EXPECT_EQ(LayerOf(other), std::nullopt) << other;
+  }
+}
+
+TEST(LayerOfTest, UndoesLayerTensorName) {
+  for (const int64_t layer : {0, 1, 9, 10, 999}) {
+    EXPECT_EQ(LayerOf(LayerTensorName(layer, "mlp.down_proj.weight")), layer);
+  }
+}
+
 }  // namespace
 }  // namespace ounce

@@ -116,5 +116,31 @@ TEST(ArrangeWeightsTest, PiecesAreCopiedOnceAndRowsAreAdjacentThen) {
   EXPECT_THAT(rows, ElementsAre(3, 9, 4, 10));
 }
 
+// Of a layer's own tensors: those of the others are not there.
+TEST(ArrangeLayerTest, EqualsTheLayerOfTheWholeModel) {
+  ModelSpec spec = TinySpec();
+  spec.qkv_bias = true;
+  spec.norm_offset = 1.0;
+  const TinyModel model(spec);
+  BoundTensors of_layer;
+  for (const BoundTensor& tensor : model.bound().tensors) {
+    if (LayerOf(tensor.slot.name) == 1) of_layer.tensors.push_back(tensor);
+  }
+  const LayerWeights layer = ArrangeLayer(spec, 1, of_layer);
+  const LayerWeights& expected = model.weights().layers[1];
+  const auto matrices = MatricesOf(layer);
+  const auto expected_matrices = MatricesOf(expected);
+  ASSERT_EQ(matrices.size(), 7u);
+  for (size_t i = 0; i < matrices.size(); ++i) {
+    EXPECT_EQ(matrices[i]->data, expected_matrices[i]->data);
+    EXPECT_EQ(matrices[i]->rows, expected_matrices[i]->rows);
+    EXPECT_EQ(matrices[i]->cols, expected_matrices[i]->cols);
+  }
+  EXPECT_EQ(layer.key.bias, expected.key.bias);
+  EXPECT_EQ(layer.key.bias.size(), 16u);
+  EXPECT_EQ(layer.attention_norm.weight, expected.attention_norm.weight);
+  EXPECT_EQ(layer.ffn_norm.weight, expected.ffn_norm.weight);
+}
+
 }  // namespace
 }  // namespace ounce
