@@ -14,8 +14,10 @@ namespace ounce {
 namespace {
 
 // What must be left of the error at most.  The best of twenty is a little better
-// than none by chance alone, and no better once GPTQ is done.
+// than none by chance alone; and GPTQ makes up for channels that are somewhat
+// uneven by itself, better than scales that were chosen for rounding to nearest.
 constexpr double kWorthwhile = 0.95;
+constexpr double kWorthwhileForCalibrated = 0.7;
 
 // One place, and the tensors of the block that its scales change.
 struct Place {
@@ -165,7 +167,7 @@ class Search {
       best = &candidate;
       line.error_after = *error;
     }
-    if (line.error_after > kWorthwhile * line.error_before) {
+    if (line.error_after > WorthwhileShare(place) * line.error_before) {
       best = &candidates->front();
       line.error_after = line.error_before;
     }
@@ -174,6 +176,16 @@ class Search {
     report_.channel_scales.push_back(line);
     if (line.applied) Apply(place, best->scales);
     return absl::OkStatus();
+  }
+
+  static double WorthwhileShare(const Place& place) {
+    const bool calibrated = std::any_of(
+        place.consumers.begin(), place.consumers.end(),
+        [](const BlockTensor* tensor) {
+          return IsQuantized(*tensor) &&
+                 tensor->plan->quantize->method->calibrated();
+        });
+    return calibrated ? kWorthwhileForCalibrated : kWorthwhile;
   }
 
   static void Apply(const Place& place, absl::Span<const float> scales) {

@@ -82,9 +82,9 @@ quantize:
 )";
 
 constexpr absl::string_view kInt4BestRecipe =
-    R"(# int4 with the least loss: channels made even, then scaled by what they
-# matter, GPTQ, and codes and scales refined.
-channel_scales: [smooth, awq]
+    R"(# int4 with the least loss: channels made even where they are not, GPTQ that
+# makes up for the errors before it, and codes and scales refined.
+channel_scales: [smooth]
 quantize:
   - tensors: [model.embed_tokens.weight, lm_head.weight]
     codec: int8
@@ -97,8 +97,9 @@ quantize:
     group_size: 32
     method: gptq
     scale: least_squares
+    damping: 0.03
     refine: 3
-    error_propagation: 0.5
+    error_propagation: 0.7
 )";
 
 constexpr std::array kBuiltIn = {
