@@ -13,11 +13,11 @@ namespace {
 class Collector : public ActivationObserver {
  public:
   Collector(const LayerRun& run, absl::Span<const SharedInput> wanted,
-            bool second_moments)
-      : context_(*run.context), layer_(*run.layer) {
+            bool second_moments, bool stops)
+      : context_(*run.context), stops_(stops), layer_(*run.layer) {
     const NormPlacement placement = run.executor->spec().norm_placement;
-    relative_ = placement == NormPlacement::kInput ||
-                placement == NormPlacement::kSum;
+    relative_ =
+        placement == NormPlacement::kInput || placement == NormPlacement::kSum;
     for (size_t i = 0; i < wanted.size(); ++i) {
       for (const uint8_t* data : wanted[i]) index_[data] = i;
       collectors_.emplace_back(second_moments);
@@ -52,7 +52,7 @@ class Collector : public ActivationObserver {
       ++seen_;
       break;
     }
-    return seen_ < collectors_.size();
+    return !stops_ || seen_ < collectors_.size();
   }
 
   std::vector<InputStatistics> Finish() {
@@ -81,6 +81,7 @@ class Collector : public ActivationObserver {
   }
 
   KernelContext& context_;
+  const bool stops_;  // As soon as it has seen all.
   const LayerWeights& layer_;
   absl::Span<const Matrix> float_inputs_;
   bool relative_ = false;
@@ -128,12 +129,12 @@ class Recorder : public ActivationObserver {
   size_t seen_ = 0;
 };
 
-}  // namespace
-
-absl::StatusOr<std::vector<InputStatistics>> CollectInputs(
+// `outputs` null: no further than the last input wanted.
+absl::StatusOr<std::vector<InputStatistics>> Collect(
     const LayerRun& run, absl::Span<const SharedInput> wanted,
-    bool second_moments) {
-  Collector collector(run, wanted, second_moments);
+    bool second_moments, ActivationStore* outputs) {
+  Collector collector(run, wanted, second_moments,
+                      /*stops=*/outputs == nullptr);
   Recorder recorder(wanted);
   Matrix residual;
   for (int64_t window = 0; window < run.inputs->windows(); ++window) {
@@ -145,8 +146,24 @@ absl::StatusOr<std::vector<InputStatistics>> CollectInputs(
     OUNCE_RETURN_IF_ERROR(run.inputs->Read(window, &residual));
     collector.BeginWindow(residual.view(), float_inputs);
     run.executor->RunLayer(*run.layer, run.index, &collector, &residual);
+    if (outputs == nullptr) continue;
+    OUNCE_RETURN_IF_ERROR(outputs->Write(window, residual.view()));
   }
   return collector.Finish();
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<InputStatistics>> CollectInputs(
+    const LayerRun& run, absl::Span<const SharedInput> wanted,
+    bool second_moments) {
+  return Collect(run, wanted, second_moments, nullptr);
+}
+
+absl::StatusOr<std::vector<InputStatistics>> CollectAndAdvance(
+    const LayerRun& run, absl::Span<const SharedInput> wanted,
+    bool second_moments, ActivationStore* outputs) {
+  return Collect(run, wanted, second_moments, outputs);
 }
 
 absl::Status AdvanceLayer(const LayerRun& run, ActivationStore* outputs) {

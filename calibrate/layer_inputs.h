@@ -34,16 +34,22 @@ struct LayerRun {
 // the layer that runs.
 using SharedInput = std::vector<const uint8_t*>;
 
-// Statistics of each of `wanted`, from all windows.  Of a matrix whose product is
-// added to the residual as it is, second moments take each token over the size
-// (root mean square) of its residual: the norm that follows divides by that, so
-// that an error counts by what it is of its token.  With `run.float_layer` drifts
-// come too.  Neither of experts.  The layer stops as soon as
-// it has shown the last of them, unless they are experts'.  Of matrices that no
-// token reached, `tokens` is 0.
+// Statistics of each of `wanted`, from all windows.  Of a matrix whose product
+// is added to the residual as it is, second moments take each token over the
+// size (root mean square) of its residual: the norm that follows divides by
+// that, so that an error counts by what it is of its token.  With
+// `run.float_layer` drifts come too.  Neither of experts.  The layer stops as
+// soon as it has shown the last of them, unless they are experts'.  Of matrices
+// that no token reached, `tokens` is 0.
 absl::StatusOr<std::vector<InputStatistics>> CollectInputs(
     const LayerRun& run, absl::Span<const SharedInput> wanted,
     bool second_moments);
+
+// The same, and what the whole layer gives goes to `outputs`, as AdvanceLayer()
+// has it.
+absl::StatusOr<std::vector<InputStatistics>> CollectAndAdvance(
+    const LayerRun& run, absl::Span<const SharedInput> wanted,
+    bool second_moments, ActivationStore* outputs);
 
 // Runs the whole layer and writes what it gives to `outputs`, of the same
 // windows, which may be `run.inputs`.

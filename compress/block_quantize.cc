@@ -1,14 +1,13 @@
 #include "compress/block_quantize.h"
 
-#include <algorithm>
 #include <chrono>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "calibrate/input_statistics.h"
-#include "calibrate/layer_inputs.h"
 #include "compress/damping_ladder.h"
+#include "compress/input_groups.h"
 #include "core/annotate.h"
 #include "core/packing/codec.h"
 #include "core/status_macros.h"
@@ -23,65 +22,23 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
       .count();
 }
 
-// Matrices that read one input.
-using Group = std::vector<BlockTensor*>;
-// Groups whose inputs are known once all stages before are done.
-using Stage = std::vector<Group>;
-
-void AddGroup(std::initializer_list<const LinearWeights*> matrices,
-              Block* block, Stage* stage) {
-  Group group;
-  for (const LinearWeights* linear : matrices) {
-    BlockTensor* tensor = block->FindData(linear->weight.data);
-    if (tensor != nullptr && tensor->plan->quantize != nullptr) {
-      group.push_back(tensor);
-    }
-  }
-  if (!group.empty()) stage->push_back(std::move(group));
-}
-
-std::vector<Stage> StagesOf(const LayerWeights& layer, Block* block) {
-  std::vector<Stage> stages(4);
-  AddGroup({&layer.query, &layer.key, &layer.value}, block, &stages[0]);
-  AddGroup({&layer.output}, block, &stages[1]);
-  const auto add_ffn = [&](const FeedForwardWeights& ffn) {
-    AddGroup({&ffn.gate, &ffn.up}, block, &stages[2]);
-    AddGroup({&ffn.down}, block, &stages[3]);
-  };
-  if (layer.experts == nullptr) {
-    add_ffn(layer.ffn);
-    return stages;
-  }
-  for (const FeedForwardWeights& expert : layer.experts->experts) {
-    add_ffn(expert);
-  }
-  add_ffn(layer.experts->shared);
-  return stages;
-}
-
-bool NeedsMoment(const Group& group) {
-  return std::any_of(group.begin(), group.end(), [](const BlockTensor* t) {
-    return t->plan->quantize->method->calibrated();
-  });
-}
-
-bool NeedsStatistics(const Group& group) {
-  return NeedsMoment(group) ||
-         std::any_of(group.begin(), group.end(), [](const BlockTensor* t) {
-           return t->plan->quantize->bias_correction;
-         });
-}
-
 class BlockQuantizer {
  public:
-  BlockQuantizer(const BlockRun& run, int64_t moment_bytes, Block* block)
-      : run_(run), moment_bytes_(moment_bytes), block_(*block) {}
+  BlockQuantizer(BlockStatistics* statistics, int64_t moment_bytes,
+                 KernelContext* context, Block* block)
+      : statistics_(*statistics),
+        moment_bytes_(moment_bytes),
+        context_(*context),
+        block_(*block) {}
 
   absl::Status Run() {
-    for (const Stage& stage : StagesOf(block_.Arrange(), &block_)) {
+    const auto quantized = [](const BlockTensor& tensor) {
+      return tensor.plan->quantize != nullptr;
+    };
+    for (const InputStage& stage : InputStagesOf(quantized, &block_)) {
       size_t begin = 0;
       while (begin < stage.size()) {
-        const size_t end = EndOfPart(stage, begin);
+        const size_t end = EndOfPart(stage, begin, moment_bytes_);
         OUNCE_RETURN_IF_ERROR(QuantizeGroups(
             absl::MakeConstSpan(stage).subspan(begin, end - begin)));
         begin = end;
@@ -91,76 +48,49 @@ class BlockQuantizer {
   }
 
  private:
-  // Groups from `begin` on whose second moments fit.
-  size_t EndOfPart(const Stage& stage, size_t begin) const {
-    int64_t bytes = 0;
-    size_t end = begin;
-    for (; end < stage.size(); ++end) {
-      if (NeedsMoment(stage[end])) {
-        bytes += SecondMomentBytes(stage[end].front()->values.cols());
-      }
-      if (end > begin && bytes > moment_bytes_) break;
-    }
-    return end;
-  }
-
-  absl::Status QuantizeGroups(absl::Span<const Group> groups) {
-    std::vector<const Group*> calibrated;
-    std::vector<SharedInput> wanted;
-    bool moments = false;
-    for (const Group& group : groups) {
-      if (!NeedsStatistics(group)) {
-        OUNCE_RETURN_IF_ERROR(QuantizeGroup(group, {}, absl::OkStatus()));
+  absl::Status QuantizeGroups(absl::Span<const InputGroup> groups) {
+    std::vector<const InputGroup*> calibrated;
+    for (const InputGroup& group : groups) {
+      if (NeedsStatistics(group)) {
+        calibrated.push_back(&group);
         continue;
       }
-      moments |= NeedsMoment(group);
-      calibrated.push_back(&group);
-      SharedInput& shared = wanted.emplace_back();
-      for (const BlockTensor* tensor : group) shared.push_back(tensor->data());
+      OUNCE_RETURN_IF_ERROR(
+          QuantizeGroup(group, absl::FailedPreconditionError("not asked for")));
     }
     if (calibrated.empty()) return absl::OkStatus();
-    const LayerWeights layer = block_.Arrange();
-    LayerRun run = {run_.executor, run_.context, &layer, block_.layer(),
-                    run_.inputs};
-    LayerWeights float_layer;
-    if (run_.float_inputs != nullptr) {
-      float_layer = block_.ArrangeFloat();
-      run.float_layer = &float_layer;
-      run.float_inputs = run_.float_inputs;
-    }
-    OUNCE_ASSIGN_OR_RETURN(std::vector<InputStatistics> statistics,
-                           CollectInputs(run, wanted, moments));
+    OUNCE_ASSIGN_OR_RETURN(
+        std::vector<absl::StatusOr<InputStatistics>> statistics,
+        statistics_.Of(block_, calibrated));
     for (size_t i = 0; i < calibrated.size(); ++i) {
-      OUNCE_RETURN_IF_ERROR(QuantizeGroup(*calibrated[i], statistics[i],
-                                          CheckStatistics(statistics[i])));
-      statistics[i] = {};
+      OUNCE_RETURN_IF_ERROR(QuantizeGroup(*calibrated[i], statistics[i]));
+      statistics[i] = InputStatistics();
     }
     return absl::OkStatus();
   }
 
-  absl::Status QuantizeGroup(const Group& group,
-                             const InputStatistics& statistics,
-                             const absl::Status& usable) {
+  absl::Status QuantizeGroup(
+      const InputGroup& group,
+      const absl::StatusOr<InputStatistics>& statistics) {
     absl::StatusOr<DampedQuantizer> quantizer = absl::UnknownError("");
     const BlockTensor* owner = nullptr;  // For whose options it was made.
     for (BlockTensor* tensor : group) {
       const auto start = std::chrono::steady_clock::now();
       if (tensor->plan->quantize->method->calibrated()) {
         if (owner == nullptr || !SameSetup(*owner, *tensor)) {
-          quantizer = CreateQuantizer(*tensor, statistics, usable);
+          quantizer = CreateQuantizer(*tensor, statistics);
           owner = tensor;
         }
-        OUNCE_RETURN_IF_ERROR(
-            Annotate(QuantizeTensor(quantizer, statistics, tensor),
-                     absl::StrCat("tensor '", tensor->plan->tensor->slot.name,
-                                  "'")));
+        OUNCE_RETURN_IF_ERROR(Annotate(
+            QuantizeTensor(quantizer, statistics, tensor),
+            absl::StrCat("tensor '", tensor->plan->tensor->slot.name, "'")));
       } else {
         OUNCE_RETURN_IF_ERROR(PackPlain(tensor));
       }
-      if (usable.ok()) {
-        OUNCE_RETURN_IF_ERROR(CorrectBiasOf(*tensor, statistics));
+      if (statistics.ok()) {
+        OUNCE_RETURN_IF_ERROR(CorrectBiasOf(*tensor, *statistics));
       }
-      if (run_.float_inputs == nullptr) tensor->values = Matrix();
+      if (!statistics_.needs_values()) tensor->values = Matrix();
       tensor->report.seconds = SecondsSince(start);
     }
     return absl::OkStatus();
@@ -175,11 +105,11 @@ class BlockQuantizer {
   }
 
   absl::StatusOr<DampedQuantizer> CreateQuantizer(
-      const BlockTensor& tensor, const InputStatistics& statistics,
-      const absl::Status& usable) const {
-    OUNCE_RETURN_IF_ERROR(usable);
+      const BlockTensor& tensor,
+      const absl::StatusOr<InputStatistics>& statistics) const {
+    OUNCE_RETURN_IF_ERROR(statistics.status());
     return ClimbDampingLadder(*tensor.plan->quantize,
-                              statistics.second_moment.view(), run_.context);
+                              statistics->second_moment.view(), &context_);
   }
 
   // What is rounded: the weights, or what makes up for the errors of their
@@ -194,17 +124,18 @@ class BlockQuantizer {
     OUNCE_ASSIGN_OR_RETURN(
         const Matrix target,
         PropagateError(
-            *run_.context, tensor.values.view(),
+            context_, tensor.values.view(),
             {statistics.second_moment.view(), statistics.drift.view()},
             {options.error_propagation, options.damping}));
     return quantizer.quantizer->Quantize(target.view(), options);
   }
 
+  // With a quantiser there are statistics.
   absl::Status QuantizeTensor(const absl::StatusOr<DampedQuantizer>& quantizer,
-                              const InputStatistics& statistics,
+                              const absl::StatusOr<InputStatistics>& statistics,
                               BlockTensor* tensor) {
     absl::StatusOr<CalibratedResult> result =
-        quantizer.ok() ? QuantizeTarget(*quantizer, statistics, *tensor)
+        quantizer.ok() ? QuantizeTarget(*quantizer, *statistics, *tensor)
                        : quantizer.status();
     if (!result.ok()) {
       if (!absl::IsFailedPrecondition(result.status())) return result.status();
@@ -215,8 +146,8 @@ class BlockQuantizer {
     const TensorPlan& plan = *tensor->plan;
     std::vector<uint8_t> packed(static_cast<size_t>(plan.bytes));
     GetCodecInfo(plan.codec).pack(result->quantized.weight, packed.data());
-    TensorStats stats = ComparePacked(plan, tensor->values.view(), packed,
-                                      &run_.context->pool());
+    TensorStats stats =
+        ComparePacked(plan, tensor->values.view(), packed, &context_.pool());
     stats.tiny_scales = result->quantized.tiny_scales;
     tensor->packed = std::move(packed);
     tensor->report = ReportOf(plan, stats);
@@ -230,10 +161,9 @@ class BlockQuantizer {
   // Without calibration.
   absl::Status PackPlain(BlockTensor* tensor) {
     TensorStats stats;
-    OUNCE_ASSIGN_OR_RETURN(
-        tensor->packed,
-        PackRows(*tensor->plan, tensor->values.view(),
-                 &run_.context->pool(), &stats));
+    OUNCE_ASSIGN_OR_RETURN(tensor->packed,
+                           PackRows(*tensor->plan, tensor->values.view(),
+                                    &context_.pool(), &stats));
     tensor->report = ReportOf(*tensor->plan, stats);
     return absl::OkStatus();
   }
@@ -253,8 +183,8 @@ class BlockQuantizer {
     const PackedMatrix matrix = tensor.matrix();
     GetCodecInfo(matrix.codec)
         .unpack_rows(matrix, 0, matrix.rows, restored.row(0));
-    return CorrectBias({tensor.values.view(), restored.view()},
-                       statistics.mean, bias->values.values());
+    return CorrectBias({tensor.values.view(), restored.view()}, statistics.mean,
+                       bias->values.values());
   }
 
   // Vectors, and matrices that stay float.
@@ -262,21 +192,28 @@ class BlockQuantizer {
     for (BlockTensor& tensor : block_.tensors()) {
       if (!tensor.packed.empty()) continue;
       OUNCE_RETURN_IF_ERROR(PackPlain(&tensor));
-      if (run_.float_inputs == nullptr) tensor.values = Matrix();
+      if (!statistics_.needs_values()) tensor.values = Matrix();
     }
     return absl::OkStatus();
   }
 
-  const BlockRun run_;
+  BlockStatistics& statistics_;
   const int64_t moment_bytes_;
+  KernelContext& context_;
   Block& block_;
 };
 
 }  // namespace
 
+absl::Status QuantizeBlock(BlockStatistics* statistics, int64_t moment_bytes,
+                           KernelContext* context, Block* block) {
+  return BlockQuantizer(statistics, moment_bytes, context, block).Run();
+}
+
 absl::Status QuantizeBlock(const BlockRun& run, int64_t moment_bytes,
                            Block* block) {
-  return BlockQuantizer(run, moment_bytes, block).Run();
+  LiveStatistics statistics(run);
+  return QuantizeBlock(&statistics, moment_bytes, run.context, block);
 }
 
 }  // namespace ounce

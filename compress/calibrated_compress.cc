@@ -10,10 +10,14 @@
 #include "calibrate/layer_inputs.h"
 #include "compress/block.h"
 #include "compress/block_quantize.h"
+#include "compress/block_statistics.h"
 #include "compress/channel_scale_search.h"
+#include "compress/float_pass.h"
 #include "compress/head_pass.h"
 #include "compress/panel_pipeline.h"
+#include "compress/plan_parts.h"
 #include "compress/source_hash.h"
+#include "compress/statistics_pass.h"
 #include "core/annotate.h"
 #include "core/mapped_file.h"
 #include "core/status_macros.h"
@@ -24,32 +28,6 @@
 
 namespace ounce {
 namespace {
-
-// The plan's tensors: before the layers, of each, and after them.
-struct Parts {
-  absl::Span<const TensorPlan> before;
-  std::vector<absl::Span<const TensorPlan>> layers;
-  absl::Span<const TensorPlan> after;
-};
-
-Parts Divide(const Plan& plan) {
-  const absl::Span<const TensorPlan> all = plan.tensors;
-  const auto layer_at = [&](size_t i) {
-    return LayerOf(all[i].tensor->slot.name);
-  };
-  Parts parts;
-  size_t i = 0;
-  while (i < all.size() && !layer_at(i).has_value()) ++i;
-  parts.before = all.subspan(0, i);
-  while (i < all.size() && layer_at(i).has_value()) {
-    size_t end = i;
-    while (end < all.size() && layer_at(end) == layer_at(i)) ++end;
-    parts.layers.push_back(all.subspan(i, end - i));
-    i = end;
-  }
-  parts.after = all.subspan(i);
-  return parts;
-}
 
 // The finished tensors, mapped.
 class WrittenTensors {
@@ -102,7 +80,7 @@ class CalibratedRun {
         resources_(resources),
         options_(options),
         context_(*context),
-        parts_(Divide(plan)) {}
+        parts_(DividePlan(plan)) {}
 
   absl::StatusOr<CompressReport> Run(const std::string& path) {
     path_ = path;
@@ -113,7 +91,8 @@ class CalibratedRun {
       OUNCE_RETURN_IF_ERROR(CompressBefore(&panels));
       OUNCE_RETURN_IF_ERROR(Checkpoint(0));
     }
-    OUNCE_RETURN_IF_ERROR(CompressRest(&panels));
+    OUNCE_RETURN_IF_ERROR(stored() == nullptr ? CompressRest(&panels)
+                                              : CompressStored(&panels));
     return Finish();
   }
 
@@ -123,12 +102,16 @@ class CalibratedRun {
     OUNCE_ASSIGN_OR_RETURN(provenance_.sources, hasher.Finish());
     provenance_.tool_version = options_.tool_version;
     provenance_.recipe = RecipeYaml(recipe_);
-    provenance_.calibration = CalibrationSource{
-        calibration_.sha256, calibration_.total_tokens(),
-        calibration_.options.context, calibration_.options.seed,
-        calibration_.own_text};
-    return absl::OkStatus();
+    if (stored() == nullptr) {
+      provenance_.calibration = SourceOf(calibration_);
+      return absl::OkStatus();
+    }
+    provenance_.calibration = stored()->origin().calibration;
+    OUNCE_RETURN_IF_ERROR(CheckNeedsOnlyStatistics(recipe_));
+    return stored()->CheckSources(provenance_.sources);
   }
+
+  const StatisticsFile* stored() const { return options_.statistics; }
 
   // Of all that decides about a bit of the result.  Instruction sets do: float
   // products round otherwise.  What the model wrote itself is in the journal.
@@ -147,7 +130,8 @@ class CalibratedRun {
          {"tokens", options.tokens},
          {"context", options.context},
          {"seed", absl::StrCat(options.seed)},
-         {"text", calibration_.own_text ? "own" : calibration_.sha256}});
+         {"text", calibration_.own_text ? "own" : calibration_.sha256},
+         {"statistics", stored() == nullptr ? "" : stored()->fingerprint()}});
     return Sha256Hex(all.Dump());
   }
 
@@ -178,19 +162,17 @@ class CalibratedRun {
         return absl::FailedPreconditionError(absl::StrCat(
             "'", JournalPath(path_),
             "' is of a run with another checkpoint, recipe, calibration text, "
-            "instruction set or version; give what it was given, or start "
-            "anew without --resume"));
+            "statistics, instruction set or version; give what it was given, "
+            "or start anew without --resume"));
       }
       OUNCE_RETURN_IF_ERROR(CheckRecords(options_.resume->records));
       journal_ = *options_.resume;
-      OUNCE_ASSIGN_OR_RETURN(
-          writer_,
-          ArtifactWriter::Resume(path_, plan_.bytes, journal_.records));
+      OUNCE_ASSIGN_OR_RETURN(writer_, ArtifactWriter::Resume(path_, plan_.bytes,
+                                                             journal_.records));
       journal_.report.resumed_layers = journal_.layers;
       return absl::OkStatus();
     }
-    OUNCE_ASSIGN_OR_RETURN(writer_,
-                           ArtifactWriter::Create(path_, plan_.bytes));
+    OUNCE_ASSIGN_OR_RETURN(writer_, ArtifactWriter::Create(path_, plan_.bytes));
     RemoveJournal(path_);
     journal_.fingerprint = fingerprint;
     journal_.layers = -1;
@@ -211,11 +193,9 @@ class CalibratedRun {
     for (const TensorPlan& row : parts_.before) {
       if (IsCalibratedHead(model_.spec, row)) {
         // Tied: its input comes last, and is needed first.
-        OUNCE_ASSIGN_OR_RETURN(const InputStatistics states,
-                               CollectFloatStates());
-        OUNCE_RETURN_IF_ERROR(CompressHead(row, states, &context_,
-                                           writer_.get(), &journal_.report));
-        ReleaseSource(row);
+        OUNCE_RETURN_IF_ERROR(WriteHead(row, stored() == nullptr
+                                                 ? CollectFloatStates()
+                                                 : StoredStates(row)));
       } else {
         OUNCE_RETURN_IF_ERROR(panels->Run({&row, 1}, &journal_.report));
       }
@@ -234,9 +214,9 @@ class CalibratedRun {
     const ModelWeights ends = ArrangeWeights(model_.spec, bound);
     Executor executor(ends, &context_, calibration_.options.context);
     OUNCE_ASSIGN_OR_RETURN(const std::unique_ptr<ActivationStore> stream,
-                           EmbedAll(&executor));
+                           EmbedWindows(calibration_, SpillPath(), &executor));
     if (recipe_.propagates_error()) {
-      OUNCE_ASSIGN_OR_RETURN(float_stream_, EmbedFloat());
+      OUNCE_ASSIGN_OR_RETURN(float_stream_, EmbedFloat(Float()));
     }
     written.Release();
     const auto layers = static_cast<int64_t>(parts_.layers.size());
@@ -250,19 +230,34 @@ class CalibratedRun {
       }
       ReportProgress(options_.progress, layer + 1, layers);
     }
-    return CompressAfter(panels, &executor, *stream);
+    return CompressAfter(panels, &executor, stream.get());
   }
 
+  // The layers one by one as well, but nothing runs.
+  absl::Status CompressStored(PanelPipeline* panels) {
+    StoredStatistics statistics(*stored());
+    const auto layers = static_cast<int64_t>(parts_.layers.size());
+    for (int64_t layer = std::max<int64_t>(0, journal_.layers); layer < layers;
+         ++layer) {
+      OUNCE_ASSIGN_OR_RETURN(Block block, LoadPruned(layer, panels));
+      OUNCE_RETURN_IF_ERROR(QuantizeBlock(&statistics, resources_.moment_bytes,
+                                          &context_, &block));
+      OUNCE_RETURN_IF_ERROR(Write(&block));
+      OUNCE_RETURN_IF_ERROR(Checkpoint(layer + 1));
+      ReportProgress(options_.progress, layer + 1, layers);
+    }
+    return CompressAfter(panels, nullptr, nullptr);
+  }
+
+  // `executor` and `stream` are null if the states are stored.
   absl::Status CompressAfter(PanelPipeline* panels, Executor* executor,
-                             const ActivationStore& stream) {
+                             const ActivationStore* stream) {
     for (const TensorPlan& row : parts_.after) {
       if (IsCalibratedHead(model_.spec, row)) {
-        OUNCE_ASSIGN_OR_RETURN(
-            const InputStatistics states,
-            CollectFinalStates(stream, executor, &context_));
-        OUNCE_RETURN_IF_ERROR(CompressHead(row, states, &context_,
-                                           writer_.get(), &journal_.report));
-        ReleaseSource(row);
+        OUNCE_RETURN_IF_ERROR(WriteHead(
+            row, executor == nullptr
+                     ? StoredStates(row)
+                     : CollectFinalStates(*stream, executor, &context_)));
       } else {
         OUNCE_RETURN_IF_ERROR(panels->Run({&row, 1}, &journal_.report));
       }
@@ -270,40 +265,34 @@ class CalibratedRun {
     return absl::OkStatus();
   }
 
-  // Everything but the layers, in float.
-  BoundTensors FloatEnds() const {
-    BoundTensors bound;
-    for (const auto rows : {parts_.before, parts_.after}) {
-      for (const TensorPlan& row : rows) bound.tensors.push_back(*row.tensor);
-    }
-    return bound;
+  absl::Status WriteHead(const TensorPlan& row,
+                         const absl::StatusOr<InputStatistics>& states) {
+    OUNCE_RETURN_IF_ERROR(
+        CompressHead(row, states, &context_, writer_.get(), &journal_.report));
+    ReleaseSource(row);
+    return absl::OkStatus();
   }
 
-  absl::StatusOr<std::unique_ptr<ActivationStore>> EmbedFloat() {
-    const ModelWeights ends = ArrangeWeights(model_.spec, FloatEnds());
-    Executor executor(ends, &context_, calibration_.options.context);
-    return EmbedAll(&executor);
+  absl::StatusOr<InputStatistics> StoredStates(const TensorPlan& head) const {
+    return stored()->Read(head.tensor->slot.name, head.tensor->matrix.cols,
+                          /*second_moment=*/true);
   }
 
   // The final states of the float model.
   absl::StatusOr<InputStatistics> CollectFloatStates() {
-    const ModelWeights ends = ArrangeWeights(model_.spec, FloatEnds());
-    Executor executor(ends, &context_, calibration_.options.context);
-    OUNCE_ASSIGN_OR_RETURN(const std::unique_ptr<ActivationStore> stream,
-                           EmbedAll(&executor));
-    for (size_t index = 0; index < parts_.layers.size(); ++index) {
-      OUNCE_ASSIGN_OR_RETURN(
-          const Block block,
-          Block::Load(model_.spec, static_cast<int64_t>(index),
-                      parts_.layers[index], &context_.pool()));
-      const LayerWeights layer = block.Arrange();
-      OUNCE_RETURN_IF_ERROR(
-          AdvanceLayer({&executor, &context_, &layer,
-                        static_cast<int64_t>(index), stream.get()},
-                       stream.get()));
-      for (const TensorPlan& row : parts_.layers[index]) ReleaseSource(row);
-    }
-    return CollectFinalStates(*stream, &executor, &context_);
+    return RunFloatModel(
+        Float(), /*final_states=*/true,
+        [](const LayerRun& run, Block*, ActivationStore* stream) {
+          return AdvanceLayer(run, stream);
+        });
+  }
+
+  FloatPass Float() {
+    return {model_, parts_, calibration_, SpillPath(), &context_};
+  }
+
+  std::string SpillPath() const {
+    return resources_.spill ? absl::StrCat(path_, ".activations") : "";
   }
 
   void ReleaseSource(const TensorPlan& row) {
@@ -311,33 +300,12 @@ class CalibratedRun {
         StoredBytes(*row.tensor, 0, row.tensor->matrix.rows));
   }
 
-  absl::StatusOr<std::unique_ptr<ActivationStore>> EmbedAll(
-      Executor* executor) {
-    std::vector<int64_t> tokens;
-    for (const std::vector<int32_t>& window : calibration_.windows) {
-      tokens.push_back(static_cast<int64_t>(window.size()));
-    }
-    OUNCE_ASSIGN_OR_RETURN(
-        std::unique_ptr<ActivationStore> stream,
-        ActivationStore::Create(
-            std::move(tokens), model_.spec.width,
-            resources_.spill ? absl::StrCat(path_, ".activations") : ""));
-    Matrix residual;
-    for (size_t w = 0; w < calibration_.windows.size(); ++w) {
-      OUNCE_RETURN_IF_ERROR(
-          executor->EmbedText(calibration_.windows[w], &residual));
-      OUNCE_RETURN_IF_ERROR(
-          stream->Write(static_cast<int64_t>(w), residual.view()));
-    }
-    return stream;
-  }
-
   // A layer that an interrupted run has finished.
   absl::Status RunWritten(const WrittenTensors& written, int64_t index,
                           Executor* executor, ActivationStore* stream) {
-    const LayerWeights layer = ArrangeLayer(
-        model_.spec, index,
-        written.Bind(parts_.layers[static_cast<size_t>(index)]));
+    const LayerWeights layer =
+        ArrangeLayer(model_.spec, index,
+                     written.Bind(parts_.layers[static_cast<size_t>(index)]));
     OUNCE_RETURN_IF_ERROR(
         AdvanceLayer({executor, &context_, &layer, index, stream}, stream));
     written.Release();
@@ -348,20 +316,10 @@ class CalibratedRun {
   // has it, so that it is the same whether or not the layer is resumed.
   absl::Status AdvanceFloat(int64_t index, Executor* executor) {
     if (float_stream_ == nullptr) return absl::OkStatus();
-    const absl::Span<const TensorPlan> rows =
-        parts_.layers[static_cast<size_t>(index)];
-    OUNCE_ASSIGN_OR_RETURN(
-        const Block block,
-        Block::Load(model_.spec, index, rows, &context_.pool()));
-    for (const TensorPlan& row : rows) ReleaseSource(row);
-    const LayerWeights layer = block.Arrange();
-    return AdvanceLayer(
-        {executor, &context_, &layer, index, float_stream_.get()},
-        float_stream_.get());
+    return AdvanceFloatLayer(Float(), index, executor, float_stream_.get());
   }
 
-  absl::Status CompressLayer(int64_t index, PanelPipeline* panels,
-                             Executor* executor, ActivationStore* stream) {
+  absl::StatusOr<Block> LoadPruned(int64_t index, PanelPipeline* panels) {
     const absl::Span<const TensorPlan> rows =
         parts_.layers[static_cast<size_t>(index)];
     OUNCE_ASSIGN_OR_RETURN(
@@ -372,13 +330,18 @@ class CalibratedRun {
       if (pruner != nullptr) pruner->Apply(tensor.values.view());
       ReleaseSource(*tensor.plan);
     }
+    return block;
+  }
+
+  absl::Status CompressLayer(int64_t index, PanelPipeline* panels,
+                             Executor* executor, ActivationStore* stream) {
+    OUNCE_ASSIGN_OR_RETURN(Block block, LoadPruned(index, panels));
     const BlockRun run = {executor, &context_, stream, float_stream_.get()};
     for (const ScaleRule rule : recipe_.channel_scales) {
       OUNCE_RETURN_IF_ERROR(
           SearchChannelScales(run, rule, &block, &journal_.report));
     }
-    OUNCE_RETURN_IF_ERROR(
-        QuantizeBlock(run, resources_.moment_bytes, &block));
+    OUNCE_RETURN_IF_ERROR(QuantizeBlock(run, resources_.moment_bytes, &block));
     const LayerWeights layer = block.Arrange();
     OUNCE_RETURN_IF_ERROR(
         AdvanceLayer({executor, &context_, &layer, index, stream}, stream));
@@ -419,7 +382,7 @@ class CalibratedRun {
   const CalibrationPlan& resources_;
   const CalibratedOptions& options_;
   KernelContext& context_;
-  const Parts parts_;
+  const PlanParts parts_;
   std::string path_;
   Provenance provenance_;
   std::unique_ptr<ArtifactWriter> writer_;

@@ -81,8 +81,8 @@ IdWindows CutIntoWindows(absl::Span<const int32_t> ids, int64_t context) {
 }
 
 absl::StatusOr<IdWindows> EncodeLines(absl::string_view text,
-                                    const Tokenizer& tokenizer,
-                                    int64_t context) {
+                                      const Tokenizer& tokenizer,
+                                      int64_t context) {
   IdWindows windows;
   EncodeOptions options;
   options.truncation.emplace();
@@ -107,11 +107,17 @@ int64_t Calibration::total_tokens() const {
   return tokens;
 }
 
+CalibrationSource SourceOf(const Calibration& calibration) {
+  return {calibration.sha256, calibration.total_tokens(),
+          calibration.options.context, calibration.options.seed,
+          calibration.own_text};
+}
+
 absl::StatusOr<int64_t> CalibrationContext(const CalibrationOptions& options,
                                            const ModelSpec& spec) {
   if (options.tokens < 1) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        options.tokens, " calibration tokens; give at least 1"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(options.tokens, " calibration tokens; give at least 1"));
   }
   const int64_t most = spec.max_context;
   if (options.context == 0) {
@@ -163,8 +169,8 @@ absl::Status SampleTogether(Executor* executor, int64_t context,
     options.temperature = 1.0;
     options.seed = random->NextBits();
     samplers.emplace_back(options);
-    windows[i] = {static_cast<int32_t>(
-        random->NextBelow(static_cast<uint64_t>(vocab)))};
+    windows[i] = {
+        static_cast<int32_t>(random->NextBelow(static_cast<uint64_t>(vocab)))};
     executor->Reset(static_cast<int64_t>(i));
   }
   Matrix hidden;
@@ -181,9 +187,9 @@ absl::Status SampleTogether(Executor* executor, int64_t context,
     for (size_t i = 0; i < windows.size(); ++i) {
       OUNCE_ASSIGN_OR_RETURN(
           const int32_t id,
-          samplers[i].Sample({logits.row(static_cast<int64_t>(i)),
-                              static_cast<size_t>(vocab)},
-                             windows[i]));
+          samplers[i].Sample(
+              {logits.row(static_cast<int64_t>(i)), static_cast<size_t>(vocab)},
+              windows[i]));
       windows[i].push_back(id);
     }
   }
@@ -228,9 +234,8 @@ absl::StatusOr<Calibration> RestoreOwnText(
                          CalibrationContext(options, spec));
   const auto fits = [&](const std::vector<int32_t>& window) {
     return !window.empty() && static_cast<int64_t>(window.size()) <= context &&
-           std::all_of(window.begin(), window.end(), [&](int32_t id) {
-             return id >= 0 && id < spec.vocab;
-           });
+           std::all_of(window.begin(), window.end(),
+                       [&](int32_t id) { return id >= 0 && id < spec.vocab; });
   };
   if (windows.empty() || !std::all_of(windows.begin(), windows.end(), fits)) {
     return absl::InvalidArgumentError(

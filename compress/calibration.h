@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/progress.h"
+#include "formats/artifact/artifact.h"
 #include "kernels/kernel_context.h"
 #include "model/spec.h"
 #include "runtime/weights.h"
@@ -33,6 +34,9 @@ struct Calibration {
   int64_t total_tokens() const;
 };
 
+// As an artifact's provenance has it.
+CalibrationSource SourceOf(const Calibration& calibration);
+
 // The context that `options` mean for a model, at most `options.tokens`.
 // kInvalidArgument: out of range.
 absl::StatusOr<int64_t> CalibrationContext(const CalibrationOptions& options,
@@ -50,10 +54,9 @@ absl::StatusOr<Calibration> CalibrateOnText(absl::string_view text,
 
 // Text that the model writes itself: each window starts with a token drawn from
 // its whole vocabulary, and the rest is sampled at temperature 1.
-// Source: LLM-QAT, Liu et al., arXiv:2305.17888, section 3.1, without its greedy
-// beginning.
-// kUnimplemented: the model writes no text.
-// Errors as Executor::Forward().
+// Source: LLM-QAT, Liu et al., arXiv:2305.17888, section 3.1, without its
+// greedy beginning. kUnimplemented: the model writes no text. Errors as
+// Executor::Forward().
 absl::StatusOr<Calibration> CalibrateOnOwnText(
     const ModelWeights& weights, const CalibrationOptions& options,
     const ProgressCallback& progress, KernelContext* context);

@@ -30,10 +30,11 @@ constexpr double kCandidates = 21.0;
 struct LayerNeeds {
   int64_t weights = 0;
   int64_t packed_bytes = 0;
-  int64_t largest_moment = 0;    // Bytes of one matrix's.
-  int64_t largest_weights = 0;   // Of one calibrated matrix.
-  double moment_work = 0.0;      // Multiply-adds per token.
-  double quantize_work = 0.0;    // Multiply-adds.
+  int64_t largest_moment = 0;   // Bytes of one matrix's.
+  int64_t largest_weights = 0;  // Of one calibrated matrix.
+  double moment_work = 0.0;     // Multiply-adds per token.
+  double quantize_work = 0.0;   // Multiply-adds.
+  double propagate_work = 0.0;  // The same, where errors are propagated.
 };
 
 void Add(const TensorPlan& row, LayerNeeds* needs) {
@@ -48,10 +49,13 @@ void Add(const TensorPlan& row, LayerNeeds* needs) {
   const auto in = static_cast<double>(matrix.cols);
   // Matrices that share an input share its moments: a half is a fair mean.
   needs->moment_work += 0.25 * in * in;
-  needs->quantize_work +=
-      static_cast<double>(weights) * in *
-          (1.0 + row.quantize->options.refine_sweeps) +
-      in * in * in;
+  needs->quantize_work += static_cast<double>(weights) * in *
+                              (1.0 + row.quantize->options.refine_sweeps) +
+                          in * in * in;
+  if (row.quantize->options.error_propagation > 0) {
+    needs->propagate_work +=
+        2.0 * static_cast<double>(weights) * in + in * in * in / 3.0;
+  }
 }
 
 std::vector<LayerNeeds> NeedsOf(const Plan& plan) {
@@ -92,6 +96,11 @@ double EstimateWork(const std::vector<LayerNeeds>& layers, const Recipe& recipe,
     // A pass for each stage's inputs, each a part longer, and the last.
     work += 2.1 * weights * tokens + layer.moment_work * tokens +
             layer.quantize_work;
+    // The float model beside it, drifts, and weights times them and solved.
+    if (recipe.propagates_error()) {
+      work += 2.1 * weights * tokens + 2.0 * layer.moment_work * tokens +
+              layer.propagate_work;
+    }
     work += static_cast<double>(recipe.channel_scales.size()) * weights *
             (tokens + 4 * kCandidates * sample);
   }
@@ -112,6 +121,33 @@ absl::Status CheckServed(const ModelSpec& spec) {
   return absl::OkStatus();
 }
 
+// A layer in f32, which stays until all of it is packed, and what works on it.
+int64_t BlockBytes(const LayerNeeds& layer, const Recipe& recipe) {
+  const int64_t held = layer.weights * 4 + layer.packed_bytes;
+  const int64_t search = recipe.channel_scales.empty() ? 0 : layer.weights * 4;
+  // The quantiser's copies: of the weights two, of the moments three.
+  int64_t quantize = layer.largest_weights * 8 + layer.largest_moment * 4;
+  // The drift, a factor, and what is rounded in the place of the weights.
+  if (recipe.propagates_error()) {
+    quantize += layer.largest_weights * 4 + layer.largest_moment * 2;
+  }
+  return held + std::max(search, quantize);
+}
+
+int64_t Widest(const ModelSpec& spec) {
+  return std::max(
+      {spec.width, spec.ffn, spec.heads * spec.head_dim, spec.experts.ffn});
+}
+
+// Of a window on its way through a layer.
+int64_t WindowFloats(const ModelSpec& spec, const Recipe& recipe,
+                     int64_t tokens) {
+  const int64_t widest = Widest(spec);
+  // An input in the float model, and what the other differs by.
+  const int64_t beside = recipe.propagates_error() ? 2 * widest : 0;
+  return tokens * (8 * spec.width + 4 * widest + beside);
+}
+
 }  // namespace
 
 absl::StatusOr<CalibrationPlan> PlanCalibration(const ModelSpec& spec,
@@ -125,30 +161,28 @@ absl::StatusOr<CalibrationPlan> PlanCalibration(const ModelSpec& spec,
   int64_t block = 0;
   int64_t moment = 0;
   for (const LayerNeeds& layer : layers) {
-    int64_t bytes = layer.weights * 4 + layer.packed_bytes;
-    if (!recipe.channel_scales.empty()) bytes += layer.weights * 4;
-    // The quantiser's copies: of the weights two, of the moments three.
-    bytes = std::max(bytes, layer.weights * 4 + layer.packed_bytes +
-                                layer.largest_weights * 8 +
-                                layer.largest_moment * 4);
-    block = std::max(block, bytes);
+    block = std::max(block, BlockBytes(layer, recipe));
     moment = std::max(moment, layer.largest_moment);
   }
-  const int64_t widest = std::max(
-      {spec.width, spec.ffn, spec.heads * spec.head_dim, spec.experts.ffn});
+  const int64_t tokens = needs.stored_statistics ? 0 : needs.tokens;
+  const int64_t context_tokens = needs.stored_statistics ? 0 : needs.context;
   const int64_t scratch =
-      needs.context * (8 * spec.width + 4 * widest) * 4 +
-      context->pool().num_threads() * int64_t{128} * widest * 4;
+      WindowFloats(spec, recipe, context_tokens) * 4 +
+      context->pool().num_threads() * int64_t{128} * Widest(spec) * 4;
   const int64_t sample =
       recipe.channel_scales.empty()
           ? 0
           // One window at least.
           : BlockEvaluator::MemoryBytes(
-                std::max(kScaleSearchTokens, needs.context), spec.width);
-  const int64_t stream = needs.tokens * spec.width * 4;
+                std::max(kScaleSearchTokens, context_tokens), spec.width);
+  // Of the float model too where errors are propagated.
+  const int64_t stream =
+      tokens * spec.width * 4 * (recipe.propagates_error() ? 2 : 1);
   result.moment_bytes = moment;
-  result.memory_bytes = kProgramBytes + plan.memory_bytes + block + scratch +
-                        sample + stream;
+  result.memory_bytes =
+      kProgramBytes + plan.memory_bytes + block + scratch + sample + stream;
+  // The file's pages, which are copied and given back.
+  if (needs.stored_statistics) result.memory_bytes += moment;
   result.disk_bytes = plan.bytes;
   if (needs.max_ram_bytes > 0 && result.memory_bytes > needs.max_ram_bytes) {
     result.spill = true;
@@ -163,16 +197,15 @@ absl::StatusOr<CalibrationPlan> PlanCalibration(const ModelSpec& spec,
         needs.max_ram_bytes,
         "; allow more, or take recipe int8 or int4, which need little"));
   }
-  const int64_t spare =
-      needs.max_ram_bytes > 0 ? needs.max_ram_bytes - result.memory_bytes
-                              : kSpareMomentBytes;
+  const int64_t spare = needs.max_ram_bytes > 0
+                            ? needs.max_ram_bytes - result.memory_bytes
+                            : kSpareMomentBytes;
   result.moment_bytes += std::min(spare, kSpareMomentBytes);
   if (spec.experts.experts > 0) {
     result.memory_bytes += std::min(spare, kSpareMomentBytes);
   }
-  result.seconds =
-      EstimateWork(layers, recipe, static_cast<double>(needs.tokens)) /
-      MeasureRate(context);
+  result.seconds = EstimateWork(layers, recipe, static_cast<double>(tokens)) /
+                   MeasureRate(context);
   return result;
 }
 
@@ -185,8 +218,8 @@ absl::Status CheckDiskSpace(const std::string& path, int64_t bytes) {
   if (statvfs(folder.c_str(), &info) != 0) {
     return ErrnoStatus(errno, "look at", folder);
   }
-  const auto free = static_cast<double>(info.f_bavail) *
-                    static_cast<double>(info.f_frsize);
+  const auto free =
+      static_cast<double>(info.f_bavail) * static_cast<double>(info.f_frsize);
   if (free >= static_cast<double>(bytes)) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       absl::StrCat("'", folder, "' has room for ", static_cast<int64_t>(free),

@@ -24,8 +24,11 @@ struct CalibrationPlan {
 
 struct CalibrationNeeds {
   int64_t tokens = 0;
-  int64_t context = 0;      // Longest window.
+  int64_t context = 0;        // Longest window.
   int64_t max_ram_bytes = 0;  // 0: no limit.
+  // Statistics come from a file: nothing runs, and `tokens` and `context` do
+  // not count.
+  bool stored_statistics = false;
 };
 
 // kResourceExhausted: more memory than `max_ram_bytes` even with activations in

@@ -32,7 +32,8 @@ class HeadPass {
            ArtifactWriter* writer)
       : row_(row), context_(*context), writer_(*writer) {}
 
-  absl::Status Run(const InputStatistics& statistics, CompressReport* report) {
+  absl::Status Run(const absl::StatusOr<InputStatistics>& statistics,
+                   CompressReport* report) {
     const auto start = std::chrono::steady_clock::now();
     OUNCE_RETURN_IF_ERROR(Create(statistics));
     OUNCE_RETURN_IF_ERROR(writer_.BeginTensor(RecordOf(row_)));
@@ -58,13 +59,15 @@ class HeadPass {
   }
 
  private:
-  absl::Status Create(const InputStatistics& statistics) {
-    failure_ = CheckStatistics(statistics);
-    if (!failure_.ok()) return absl::OkStatus();
-    absl::StatusOr<DampedQuantizer> created = ClimbDampingLadder(
-        *row_.quantize, statistics.second_moment.view(), &context_);
-    failure_ = created.status();
-    if (created.ok()) quantizer_ = *std::move(created);
+  absl::Status Create(const absl::StatusOr<InputStatistics>& statistics) {
+    failure_ =
+        statistics.ok() ? CheckStatistics(*statistics) : statistics.status();
+    if (failure_.ok()) {
+      absl::StatusOr<DampedQuantizer> created = ClimbDampingLadder(
+          *row_.quantize, statistics->second_moment.view(), &context_);
+      failure_ = created.status();
+      if (created.ok()) quantizer_ = *std::move(created);
+    }
     return absl::IsFailedPrecondition(failure_) ? absl::OkStatus() : failure_;
   }
 
@@ -98,8 +101,9 @@ class HeadPass {
     panel_tensor_.matrix.rows = rows;
     TensorPlan panel = row_;
     panel.tensor = &panel_tensor_;
-    panel.bytes = GetCodecInfo(row_.codec).packed_bytes(
-        rows, row_.tensor->matrix.cols, row_.group_size);
+    panel.bytes =
+        GetCodecInfo(row_.codec)
+            .packed_bytes(rows, row_.tensor->matrix.cols, row_.group_size);
     return panel;
   }
 
@@ -134,8 +138,7 @@ bool IsCalibratedHead(const ModelSpec& spec, const TensorPlan& row) {
 }
 
 absl::StatusOr<InputStatistics> CollectFinalStates(
-    const ActivationStore& stream, Executor* executor,
-    KernelContext* context) {
+    const ActivationStore& stream, Executor* executor, KernelContext* context) {
   InputStatisticsCollector collector(/*second_moment=*/true);
   Matrix residual;
   for (int64_t window = 0; window < stream.windows(); ++window) {
@@ -147,7 +150,7 @@ absl::StatusOr<InputStatistics> CollectFinalStates(
 }
 
 absl::Status CompressHead(const TensorPlan& row,
-                          const InputStatistics& statistics,
+                          const absl::StatusOr<InputStatistics>& statistics,
                           KernelContext* context, ArtifactWriter* writer,
                           CompressReport* report) {
   return Annotate(HeadPass(row, context, writer).Run(statistics, report),

@@ -17,8 +17,8 @@
 
 namespace ounce {
 
-// Whether `row` is the matrix of a head that reads the final states as they are,
-// the embedding if that is tied, and is to be quantised with calibration.
+// Whether `row` is the matrix of a head that reads the final states as they
+// are, the embedding if that is tied, and is to be quantised with calibration.
 bool IsCalibratedHead(const ModelSpec& spec, const TensorPlan& row);
 
 // Statistics of the final states, from what the last layer gave; `stream` is
@@ -27,11 +27,12 @@ absl::StatusOr<InputStatistics> CollectFinalStates(
     const ActivationStore& stream, Executor* executor, KernelContext* context);
 
 // Compresses the head a panel of rows at a time, writes it and adds its line to
-// `report`; rounds to nearest by name where calibration fails.
+// `report`; rounds to nearest by name where calibration fails, or where
+// `statistics` is kFailedPrecondition.  Its other errors are passed on.
 // kInvalidArgument: a weight that is NaN or infinite, or a scale that its codec
 // cannot hold.
 absl::Status CompressHead(const TensorPlan& row,
-                          const InputStatistics& statistics,
+                          const absl::StatusOr<InputStatistics>& statistics,
                           KernelContext* context, ArtifactWriter* writer,
                           CompressReport* report);
 

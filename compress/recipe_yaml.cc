@@ -205,8 +205,8 @@ absl::Status CheckFloatRule(const Section& section) {
   if (section.Has("method") || section.Has("scale")) {
     return section.Error("codec float takes no \"method\" and no \"scale\"");
   }
-  for (const char* key :
-       {"damping", "act_order", "refine", "bias_correction"}) {
+  for (const char* key : {"damping", "error_propagation", "act_order", "refine",
+                          "bias_correction"}) {
     if (!section.Has(key)) continue;
     return section.Error(absl::StrCat("codec float takes no \"", key, "\""));
   }
@@ -216,10 +216,11 @@ absl::Status CheckFloatRule(const Section& section) {
 absl::StatusOr<QuantizeRule> ParseQuantizeRule(const YAML::Node& node) {
   OUNCE_ASSIGN_OR_RETURN(
       const Section section,
-      Section::Create(node, "a quantize rule",
-                      {"tensors", "codec", "method", "activation_group_size",
-                       "group_size", "symmetric", "scale", "damping", "act_order",
-                       "refine", "error_propagation", "bias_correction"}));
+      Section::Create(
+          node, "a quantize rule",
+          {"tensors", "codec", "method", "activation_group_size", "group_size",
+           "symmetric", "scale", "damping", "act_order", "refine",
+           "error_propagation", "bias_correction"}));
   QuantizeRule rule;
   OUNCE_ASSIGN_OR_RETURN(rule.tensors, section.Patterns("tensors"));
   OUNCE_ASSIGN_OR_RETURN(const std::string codec,

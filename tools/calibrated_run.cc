@@ -13,6 +13,9 @@
 #include "compress/calibrated_compress.h"
 #include "compress/calibration.h"
 #include "compress/journal.h"
+#include "compress/source_hash.h"
+#include "compress/statistics_file.h"
+#include "compress/statistics_pass.h"
 #include "core/annotate.h"
 #include "core/mapped_file.h"
 #include "core/status_macros.h"
@@ -87,6 +90,75 @@ absl::StatusOr<std::optional<Journal>> FindJournal(
   return *std::move(journal);
 }
 
+// That `file` was collected as `arguments` ask for, as far as they do.
+absl::Status CheckCollectedAs(const ModelFile& model,
+                              const CalibrationArguments& arguments,
+                              const StatisticsFile& file) {
+  const CalibrationSource& source = file.origin().calibration;
+  const CalibrationArguments defaults;
+  const auto differs = [&](absl::string_view option, int64_t collected,
+                           int64_t given) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("'", file.path(), "' was collected with ", option, " ",
+                     collected, ", not ", given,
+                     "; leave the option out, or collect anew with "
+                     "--save-stats"));
+  };
+  if (arguments.tokens != defaults.tokens &&
+      arguments.tokens != file.origin().token_limit) {
+    return differs("--calibration-tokens", file.origin().token_limit,
+                   arguments.tokens);
+  }
+  if (arguments.context != defaults.context &&
+      arguments.context != source.context) {
+    return differs("--calibration-context", source.context, arguments.context);
+  }
+  if (arguments.seed != defaults.seed && arguments.seed != source.seed) {
+    return differs("--calibration-seed", static_cast<int64_t>(source.seed),
+                   static_cast<int64_t>(arguments.seed));
+  }
+  if (arguments.text.empty()) return absl::OkStatus();
+  // Cut as it was then.
+  CalibrationArguments collected = arguments;
+  collected.tokens = file.origin().token_limit;
+  collected.context = source.context;
+  collected.seed = source.seed;
+  OUNCE_ASSIGN_OR_RETURN(const Calibration text, LoadText(model, collected));
+  if (text.sha256 == source.sha256) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "'", file.path(), "' was collected on ",
+      source.own_text ? "text that the model wrote" : "another text", " than '",
+      arguments.text,
+      "'; leave out --calibrate, or collect anew with --save-stats"));
+}
+
+absl::StatusOr<std::unique_ptr<StatisticsFile>> OpenStatistics(
+    const ModelFile& model, const CalibrationArguments& arguments,
+    const std::string& path) {
+  OUNCE_ASSIGN_OR_RETURN(std::unique_ptr<StatisticsFile> file,
+                         StatisticsFile::Open(path));
+  OUNCE_RETURN_IF_ERROR(CheckCollectedAs(model, arguments, *file));
+  return file;
+}
+
+absl::StatusOr<std::unique_ptr<StatisticsFile>> SaveStatistics(
+    const StatisticsInput& input, const std::string& path,
+    const CommonOptions& common, KernelContext* context) {
+  const ModelFile& model = input.model;
+  OUNCE_RETURN_IF_ERROR(
+      CheckDiskSpace(path, StatisticsBytes(model.spec, input.plan)));
+  StatisticsOptions options;
+  options.tool_version = std::string(ToolVersion());
+  SourceHasher hasher(model.folder, model.files);
+  OUNCE_ASSIGN_OR_RETURN(options.sources, hasher.Finish());
+  {
+    ProgressBar bar("collecting statistics", "layers", common);
+    options.progress = bar.callback();
+    OUNCE_RETURN_IF_ERROR(CollectStatistics(input, path, options, context));
+  }
+  return StatisticsFile::Open(path);
+}
+
 std::string Percent(double part, double whole) {
   return whole > 0 ? absl::StrFormat("%.1f %%", 100 * part / whole) : "";
 }
@@ -97,7 +169,22 @@ bool CalibrationArguments::given() const {
   const CalibrationArguments defaults;
   return !text.empty() || tokens != defaults.tokens ||
          context != defaults.context || seed != defaults.seed ||
-         !max_ram.empty() || resume;
+         !max_ram.empty() || resume || !statistics.empty() ||
+         !save_statistics.empty();
+}
+
+absl::Status CheckStatisticsArguments(const CalibrationArguments& arguments,
+                                      const Recipe& recipe) {
+  if (arguments.statistics.empty() && arguments.save_statistics.empty()) {
+    return absl::OkStatus();
+  }
+  if (!arguments.statistics.empty() && !arguments.save_statistics.empty()) {
+    return UsageError(absl::InvalidArgumentError(
+        "--stats takes statistics from a file and --save-stats collects them "
+        "into one: give one of the two"));
+  }
+  const absl::Status served = CheckNeedsOnlyStatistics(recipe);
+  return served.ok() ? served : UsageError(served);
 }
 
 void DeclareCalibration(CommandLine& line, CalibrationArguments* arguments) {
@@ -120,6 +207,14 @@ void DeclareCalibration(CommandLine& line, CalibrationArguments* arguments) {
   line.Flag("--resume",
             "Go on where a run with the same arguments was interrupted",
             &arguments->resume);
+  line.Option("--save-stats",
+              "Collect the statistics of the float model's inputs into this "
+              "file and compress with them, as --stats does",
+              &arguments->save_statistics);
+  line.Option("--stats",
+              "Compress with the statistics that --save-stats wrote: no text, "
+              "and the model does not run",
+              &arguments->statistics);
 }
 
 absl::StatusOr<int64_t> ParseBytes(const std::string& text) {
@@ -159,9 +254,11 @@ absl::StatusOr<CalibrationPlan> PlanCalibratedRun(
   CalibrationNeeds needs;
   needs.tokens = arguments.tokens;
   needs.context = *length;
+  needs.stored_statistics = !arguments.statistics.empty();
   OUNCE_ASSIGN_OR_RETURN(needs.max_ram_bytes, ParseBytes(arguments.max_ram));
   // A model that writes is in memory as a whole.
-  if (arguments.text.empty() && needs.max_ram_bytes > 0 &&
+  const bool writes = arguments.text.empty() && !needs.stored_statistics;
+  if (writes && needs.max_ram_bytes > 0 &&
       plan.source_bytes > needs.max_ram_bytes) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "the model takes ", FormatBytes(plan.source_bytes),
@@ -192,12 +289,32 @@ absl::StatusOr<CompressReport> RunCalibrated(
   OUNCE_RETURN_IF_ERROR(CheckDiskSpace(output, resources.disk_bytes));
   OUNCE_ASSIGN_OR_RETURN(const std::optional<Journal> journal,
                          FindJournal(arguments, output, common));
-  OUNCE_ASSIGN_OR_RETURN(
-      const Calibration calibration,
-      PrepareCalibration(model, arguments, journal, common, context));
   CalibratedOptions options;
   options.tool_version = std::string(ToolVersion());
   options.resume = journal.has_value() ? &*journal : nullptr;
+  // Of a run that has a journal the statistics are complete.
+  const bool saves = !arguments.save_statistics.empty();
+  const std::string& stored = saves && journal.has_value()
+                                  ? arguments.save_statistics
+                                  : arguments.statistics;
+  Calibration calibration;
+  std::unique_ptr<StatisticsFile> statistics;
+  if (!stored.empty()) {
+    OUNCE_ASSIGN_OR_RETURN(statistics,
+                           OpenStatistics(model, arguments, stored));
+  } else {
+    OUNCE_ASSIGN_OR_RETURN(
+        calibration,
+        PrepareCalibration(model, arguments, journal, common, context));
+    if (saves) {
+      OUNCE_ASSIGN_OR_RETURN(
+          statistics,
+          SaveStatistics({model, plan, calibration, resources},
+                         arguments.save_statistics, common, context));
+      calibration = Calibration();
+    }
+  }
+  options.statistics = statistics.get();
   ProgressBar bar("compressing", "layers", common);
   options.progress = bar.callback();
   return CompressCalibrated(model, recipe, plan, calibration, resources, output,

@@ -25,10 +25,18 @@ struct CalibrationArguments {
   uint64_t seed = 0;
   std::string max_ram;
   bool resume = false;
+  // Files of statistics (compress/statistics_file.h), to take them from or to
+  // write them to; at most one is given.
+  std::string statistics;
+  std::string save_statistics;
 
   // Whether any was given.
   bool given() const;
 };
+
+// A usage error: both files, or a recipe that they do not serve.
+absl::Status CheckStatisticsArguments(const CalibrationArguments& arguments,
+                                      const Recipe& recipe);
 
 void DeclareCalibration(CommandLine& line, CalibrationArguments* arguments);
 
@@ -43,6 +51,8 @@ absl::StatusOr<CalibrationPlan> PlanCalibratedRun(
     KernelContext* context);
 
 // Calibrates and compresses to `output`.
+// kFailedPrecondition: statistics of another checkpoint, or of a text or
+// settings other than those given.
 absl::StatusOr<CompressReport> RunCalibrated(
     const ModelFile& model, const Recipe& recipe, const Plan& plan,
     const CalibrationArguments& arguments, const std::string& output,

@@ -177,8 +177,11 @@ absl::StatusOr<ExitCode> Run(const CompressArguments& arguments,
     return UsageError(absl::InvalidArgumentError(absl::StrCat(
         "recipe ", arguments.recipe,
         " needs no calibration: leave out --calibrate, --calibration-tokens, "
-        "--calibration-context, --calibration-seed, --max-ram and --resume")));
+        "--calibration-context, --calibration-seed, --max-ram, --resume, --stats "
+        "and --save-stats")));
   }
+  OUNCE_RETURN_IF_ERROR(
+      CheckStatisticsArguments(arguments.calibration, recipe));
   const auto start = std::chrono::steady_clock::now();
   OUNCE_ASSIGN_OR_RETURN(
       const ModelFile model,

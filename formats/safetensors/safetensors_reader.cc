@@ -69,6 +69,12 @@ absl::StatusOr<absl::string_view> ReadHeader(absl::Span<const uint8_t> file) {
   return header;
 }
 
+absl::StatusOr<Json> ParseHeader(absl::string_view header) {
+  JsonLimits limits;
+  limits.max_depth = kMaxHeaderDepth;
+  return Annotate(ParseJson(header, limits), "header");
+}
+
 // An integer of at least 0, written without a fraction.
 std::optional<int64_t> AsCount(const Json& value) {
   if (value.TypeName() != "integer" || *value.AsInt() < 0) return std::nullopt;
@@ -190,10 +196,7 @@ absl::Status SortAndCheckTiling(int64_t data_bytes, int64_t data_offset,
 
 absl::StatusOr<WeightFile> ParseSafetensors(absl::Span<const uint8_t> file) {
   OUNCE_ASSIGN_OR_RETURN(const absl::string_view header, ReadHeader(file));
-  JsonLimits limits;
-  limits.max_depth = kMaxHeaderDepth;
-  OUNCE_ASSIGN_OR_RETURN(const Json json,
-                         Annotate(ParseJson(header, limits), "header"));
+  OUNCE_ASSIGN_OR_RETURN(const Json json, ParseHeader(header));
   const size_t data_offset = size_t{kLengthBytes} + header.size();
   const absl::Span<const uint8_t> data = file.subspan(data_offset);
   std::vector<Entry> entries;
@@ -218,6 +221,16 @@ absl::StatusOr<WeightFile> ParseSafetensors(absl::Span<const uint8_t> file) {
     found.tensors.push_back(std::move(entry.tensor));
   }
   return found;
+}
+
+absl::StatusOr<Json::Object> ParseSafetensorsMetadata(
+    absl::Span<const uint8_t> file) {
+  OUNCE_ASSIGN_OR_RETURN(const absl::string_view header, ReadHeader(file));
+  OUNCE_ASSIGN_OR_RETURN(const Json json, ParseHeader(header));
+  const Json* metadata = json.Find(kMetadataKey);
+  if (metadata == nullptr) return Json::Object();
+  OUNCE_RETURN_IF_ERROR(CheckMetadata(*metadata));
+  return *metadata->AsObject();
 }
 
 absl::StatusOr<std::unique_ptr<TensorSource>> OpenSafetensors(

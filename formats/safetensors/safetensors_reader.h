@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "core/json.h"
 #include "formats/mapped_source.h"
 #include "model/tensor_source.h"
 
@@ -20,6 +21,11 @@ namespace ounce {
 // match shapes; kInvalidArgument: header too large (100 MB), not JSON, wrong
 // fields, an unknown dtype; each with tensor and offset.
 absl::StatusOr<WeightFile> ParseSafetensors(absl::Span<const uint8_t> file);
+
+// What a whole file in memory says of itself in "__metadata__", each a string;
+// empty without.  Errors of the header as ParseSafetensors().
+absl::StatusOr<Json::Object> ParseSafetensorsMetadata(
+    absl::Span<const uint8_t> file);
 
 // One file, mapped.  Errors as ParseSafetensors(), with the path.
 absl::StatusOr<std::unique_ptr<TensorSource>> OpenSafetensors(

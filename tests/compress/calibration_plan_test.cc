@@ -79,6 +79,41 @@ TEST_F(PlanCalibrationTest, ALowerLimitSendsActivationsToAFile) {
   EXPECT_EQ(spilled.disk_bytes, free.disk_bytes + kStream);
 }
 
+// The float model's activations are as many again, in memory or in a file; and
+// a drift and a factor, as large as the moments, are held beside these.
+TEST_F(PlanCalibrationTest, PropagatingErrorsTakesASecondStream) {
+  constexpr int64_t kStream = int64_t{100'000} * 512 * 4;
+  constexpr char kPropagating[] =
+      "quantize: [{tensors: '*', codec: int4, method: gptq, "
+      "error_propagation: 0.5}]";
+  const CalibrationNeeds needs = {100'000, 512, 0};
+  ASSERT_OK_AND_ASSIGN(const CalibrationPlan plain,
+                       Make(WideSpec(2), kGptq, needs));
+  ASSERT_OK_AND_ASSIGN(const CalibrationPlan both,
+                       Make(WideSpec(2), kPropagating, needs));
+  EXPECT_GE(both.memory_bytes - plain.memory_bytes,
+            kStream + 2 * 1024 * 1024 * 4);
+  EXPECT_LT(both.memory_bytes - plain.memory_bytes, 2 * kStream);
+  EXPECT_EQ(both.disk_bytes, plain.disk_bytes);
+  ASSERT_OK_AND_ASSIGN(
+      const CalibrationPlan spilled,
+      Make(WideSpec(2), kPropagating, {100'000, 512, both.memory_bytes - 1}));
+  EXPECT_TRUE(spilled.spill);
+  EXPECT_EQ(spilled.memory_bytes, both.memory_bytes - 2 * kStream);
+  EXPECT_EQ(spilled.disk_bytes, plain.disk_bytes + 2 * kStream);
+}
+
+// Of a file of statistics nothing runs.
+TEST_F(PlanCalibrationTest, StoredStatisticsTakeNoActivations) {
+  CalibrationNeeds few = {1000, 64, 0, /*stored_statistics=*/true};
+  CalibrationNeeds many = {100'000, 512, 0, /*stored_statistics=*/true};
+  ASSERT_OK_AND_ASSIGN(const CalibrationPlan a, Make(WideSpec(2), kGptq, few));
+  ASSERT_OK_AND_ASSIGN(const CalibrationPlan b, Make(WideSpec(2), kGptq, many));
+  EXPECT_EQ(a.memory_bytes, b.memory_bytes);
+  EXPECT_LT(a.memory_bytes,
+            Make(WideSpec(2), kGptq, {100'000, 512, 0})->memory_bytes);
+}
+
 TEST_F(PlanCalibrationTest, SaysWhatWouldBeEnough) {
   ASSERT_OK_AND_ASSIGN(
       const CalibrationPlan least,

@@ -85,6 +85,7 @@ TEST(BuiltInRecipeTest, CalibratedOnesDoWhatTheirNamesSay) {
   ASSERT_OK_AND_ASSIGN(const Recipe best, LoadRecipe("int4-best"));
   EXPECT_THAT(best.channel_scales, ElementsAre(ScaleRule::kSmoothQuant));
   EXPECT_TRUE(best.propagates_error());
+  EXPECT_FALSE(awq.propagates_error());
   EXPECT_EQ(CodecOf(best, up), "int4-progressive g32");
   EXPECT_EQ(method_of(best, up), "gptq");
   EXPECT_GT(MatchRule(best.quantize, up)->options.refine_sweeps, 0);

@@ -167,8 +167,23 @@ TEST(ParseRecipeTest, RefusesOptionsOfCalibrationWhereNothingTakesThem) {
                  ": 1"),
         "line 3, column 5:", "method scale_search takes no \"" + key + "\"");
   }
-  for (const std::string member : {"damping: 0.1", "act_order: true",
-                                   "refine: 1", "bias_correction: true"}) {
+  ExpectError(Quantize("tensors: '*', codec: int4, method: round_to_nearest, "
+                       "error_propagation: 0.5"),
+              "line 3, column 5:",
+              "method round_to_nearest takes no \"error_propagation\"");
+  for (const std::string value : {"-0.1", "1.5", ".nan"}) {
+    ExpectError(Quantize("tensors: '*', codec: int4, method: gptq, "
+                         "error_propagation: " +
+                         value),
+                "line 3",
+                "\"error_propagation\": expected a number from 0 to 1");
+  }
+  ExpectError(Quantize("tensors: '*', codec: int4, method: gptq, "
+                       "error_propagation: 0.5, bias_correction: true"),
+              "line 3", "make up for the same errors; leave one out");
+  for (const std::string member :
+       {"damping: 0.1", "error_propagation: 0.5", "act_order: true",
+        "refine: 1", "bias_correction: true"}) {
     ExpectError(
         Quantize("tensors: '*', codec: float, " + member), "line 3, column 5:",
         "codec float takes no \"" + member.substr(0, member.find(':')) + "\"");
@@ -200,7 +215,8 @@ TEST(ParseRecipeTest, RefusesUnknownKeysAndListsTheKnown) {
   ExpectError(Quantize("tensors: '*', codec: int4, bits: 4"), "line 3",
               "unknown key \"bits\" in a quantize rule; expected "
               "act_order, activation_group_size, bias_correction, codec, "
-              "damping, error_propagation, group_size, method, refine, scale, symmetric, "
+              "damping, error_propagation, group_size, method, refine, scale, "
+              "symmetric, "
               "tensors");
   ExpectError(Prune("tensors: '*', sparsity: 0.5, amount: 1"), "line 3",
               "unknown key \"amount\" in a prune rule");

@@ -70,5 +70,37 @@ TEST_F(SafetensorsWriterTest, RefusesWhatDoesNotFitTogether) {
   EXPECT_FALSE(folder_.Has("out.safetensors.partial"));
 }
 
+TEST_F(SafetensorsWriterTest, StreamLeavesRoomForTheHeader) {
+  const std::string path = folder_.Path("out.safetensors");
+  ASSERT_OK_AND_ASSIGN(const auto stream, SafetensorsStream::Create(path, 128));
+  ASSERT_OK(stream->Append(Tensor("a", "F16", {1}, 2)));
+  EXPECT_THAT(
+      stream->Append(Tensor("a", "F16", {1}, 2)),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("given twice")));
+  Json::Object metadata;
+  metadata.Set("k", "v");
+  ASSERT_OK(stream->Finish(metadata));
+  const std::string header =
+      R"({"a":{"dtype":"F16","shape":[1],"data_offsets":[0,2]},)"
+      R"("__metadata__":{"k":"v"}})";
+  const std::string file = folder_.Read("out.safetensors");
+  EXPECT_EQ(file, std::string("\x80\0\0\0\0\0\0\0", 8) + header +
+                      std::string(128 - header.size(), ' ') + "\x01\x02");
+  ASSERT_OK_AND_ASSIGN(
+      const Json::Object read,
+      ParseSafetensorsMetadata(
+          {reinterpret_cast<const uint8_t*>(file.data()), file.size()}));
+  EXPECT_EQ(*read.Find("k")->AsString(), "v");
+}
+
+TEST_F(SafetensorsWriterTest, StreamRefusesAHeaderThatHasNoRoom) {
+  const std::string path = folder_.Path("out.safetensors");
+  ASSERT_OK_AND_ASSIGN(const auto stream, SafetensorsStream::Create(path, 16));
+  ASSERT_OK(stream->Append(Tensor("a", "F16", {1}, 2)));
+  EXPECT_THAT(stream->Finish({}), StatusIs(absl::StatusCode::kInternal,
+                                           HasSubstr("in room for 16")));
+  EXPECT_FALSE(folder_.Has("out.safetensors"));
+}
+
 }  // namespace
 }  // namespace ounce

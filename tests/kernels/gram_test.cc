@@ -58,6 +58,58 @@ TEST(GramTest, EqualsDoubleLoopsWithinFloatRounding) {
   }
 }
 
+// sum_t a[t, i] * b[t, j] of two calls.
+Matrix CrossGram(int num_threads, const Matrix& a, const Matrix& b) {
+  ThreadPool pool(num_threads);
+  KernelContext context(SupportedIsas().back(), &pool);
+  Matrix sum(a.cols(), b.cols());
+  const int64_t cut = a.rows() / 3;
+  AddCrossGram(context, a.view().Rows(0, cut), b.view().Rows(0, cut),
+               sum.view());
+  AddCrossGram(context, a.view().Rows(cut, a.rows()),
+               b.view().Rows(cut, b.rows()), sum.view());
+  return sum;
+}
+
+TEST(CrossGramTest, WorkedByHand) {
+  // a's tokens (1, 2), (0, -1), (3, 0), b's (5, 6), (7, 8), (1, 1).
+  EXPECT_THAT(CrossGram(1, Matrix(3, 2, {1, 2, 0, -1, 3, 0}),
+                        Matrix(3, 2, {5, 6, 7, 8, 1, 1}))
+                  .values(),
+              ElementsAre(8, 9, 3, 4));
+}
+
+TEST(CrossGramTest, EqualsDoubleLoopsWithinFloatRounding) {
+  for (const int64_t width : {1, 64, 191, 193, 600}) {
+    for (const int64_t tokens : {1, 7, 130}) {
+      RandomData random;
+      const Matrix a = random.Floats(tokens, width);
+      const Matrix b = random.Floats(tokens, width);
+      const Matrix sum = CrossGram(2, a, b);
+      double worst = 0.0;
+      for (int64_t i = 0; i < width; ++i) {
+        for (int64_t j = 0; j < width; ++j) {
+          double dot = 0.0;
+          for (int64_t t = 0; t < tokens; ++t) {
+            dot += double{a.row(t)[i]} * double{b.row(t)[j]};
+          }
+          worst = std::max(worst, std::abs(dot - double{sum.row(i)[j]}));
+        }
+      }
+      // 130 products below 1 in any order of summation.
+      EXPECT_LT(worst, 130 * 100 * 0x1p-24) << width << " " << tokens;
+    }
+  }
+}
+
+TEST(CrossGramTest, ThreadsDoNotChangeTheBits) {
+  RandomData random;
+  const Matrix a = random.Floats(77, 700);
+  const Matrix b = random.Floats(77, 700);
+  EXPECT_THAT(CrossGram(3, a, b).values(),
+              ElementsAreArray(CrossGram(1, a, b).values()));
+}
+
 TEST(GramTest, NoTokensAddNothing) {
   EXPECT_THAT(Gram(1, {Matrix(0, 2)}).values(), ElementsAre(0, 0, 0, 0));
 }
