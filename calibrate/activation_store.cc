@@ -64,9 +64,9 @@ absl::Status ActivationStore::Read(int64_t window, Matrix* out) const {
   auto* to = reinterpret_cast<uint8_t*>(out->row(0));
   int64_t done = 0;
   while (done < count * 4) {
-    const ssize_t got = pread(fd_, to + done,
-                              static_cast<size_t>(count * 4 - done),
-                              begin * 4 + done);
+    const ssize_t got =
+        pread(fd_, to + done, static_cast<size_t>(count * 4 - done),
+              begin * 4 + done);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return ErrnoStatus(got < 0 ? errno : EIO, "read", path_);
     done += got;
@@ -85,9 +85,9 @@ absl::Status ActivationStore::Write(int64_t window,
   const auto* from = reinterpret_cast<const uint8_t*>(rows.data);
   int64_t done = 0;
   while (done < count * 4) {
-    const ssize_t put = pwrite(fd_, from + done,
-                               static_cast<size_t>(count * 4 - done),
-                               begin * 4 + done);
+    const ssize_t put =
+        pwrite(fd_, from + done, static_cast<size_t>(count * 4 - done),
+               begin * 4 + done);
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) return ErrnoStatus(errno, "write", path_);
     done += put;

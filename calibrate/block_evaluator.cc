@@ -14,8 +14,7 @@ std::vector<int64_t> SampleWindows(const ActivationStore& inputs,
                                    int64_t sample_tokens) {
   const int64_t windows = inputs.windows();
   const int64_t mean = std::max<int64_t>(1, inputs.total_tokens() / windows);
-  const int64_t count =
-      std::clamp<int64_t>(sample_tokens / mean, 1, windows);
+  const int64_t count = std::clamp<int64_t>(sample_tokens / mean, 1, windows);
   std::vector<int64_t> sample;
   for (int64_t i = 0; i < count; ++i) sample.push_back(i * windows / count);
   return sample;
@@ -57,8 +56,8 @@ absl::StatusOr<double> BlockEvaluator::OutputError(
     OUNCE_RETURN_IF_ERROR(run_.inputs->Read(windows_[i], &residual));
     run_.executor->RunLayer(layer, run_.index, nullptr, &residual);
     for (int64_t t = 0; t < residual.rows(); ++t) {
-      sum += RelativeError(outputs_[i].row(t), residual.row(t),
-                           residual.cols());
+      sum +=
+          RelativeError(outputs_[i].row(t), residual.row(t), residual.cols());
     }
     tokens += residual.rows();
   }

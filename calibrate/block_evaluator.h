@@ -24,8 +24,8 @@ class BlockEvaluator {
 
   // How far what `layer` gives is from what the float block gave, of the same
   // inputs: the square of the difference over the square of the token's output,
-  // the mean over tokens.  Relative, because the norms that follow divide by the
-  // size of a token: else the few that models make huge would count alone.
+  // the mean over tokens.  Relative, because the norms that follow divide by
+  // the size of a token: else the few that models make huge would count alone.
   absl::StatusOr<double> OutputError(const LayerWeights& layer) const;
 
   // Bytes held for a sample of that many tokens.

@@ -85,24 +85,23 @@ void InputStatisticsCollector::AddDrift(KernelContext& context,
 
 void InputStatisticsCollector::AddChannels(KernelContext& context,
                                            MatrixView<const float> x) {
-  context.pool().Run(
-      DivideUp(x.cols, kTaskChannels), [&](int64_t task, int) {
-        const int64_t begin = task * kTaskChannels;
-        const int64_t end = std::min(x.cols, begin + kTaskChannels);
-        for (int64_t t = 0; t < x.rows; ++t) {
-          const float* row = x.row(t);
-          for (int64_t c = begin; c < end; ++c) {
-            const auto i = static_cast<size_t>(c);
-            const float magnitude = std::abs(row[c]);
-            sum_[i] += row[c];
-            abs_sum_[i] += magnitude;
-            // Written so that a NaN stays.
-            if (magnitude > abs_max_[i] || std::isnan(magnitude)) {
-              abs_max_[i] = magnitude;
-            }
-          }
+  context.pool().Run(DivideUp(x.cols, kTaskChannels), [&](int64_t task, int) {
+    const int64_t begin = task * kTaskChannels;
+    const int64_t end = std::min(x.cols, begin + kTaskChannels);
+    for (int64_t t = 0; t < x.rows; ++t) {
+      const float* row = x.row(t);
+      for (int64_t c = begin; c < end; ++c) {
+        const auto i = static_cast<size_t>(c);
+        const float magnitude = std::abs(row[c]);
+        sum_[i] += row[c];
+        abs_sum_[i] += magnitude;
+        // Written so that a NaN stays.
+        if (magnitude > abs_max_[i] || std::isnan(magnitude)) {
+          abs_max_[i] = magnitude;
         }
-      });
+      }
+    }
+  });
   for (int64_t t = 0; t < x.rows; ++t) {
     for (int64_t c = 0; c < x.cols; ++c) magnitudes_.Add(x.at(t, c));
   }

@@ -37,9 +37,9 @@ struct InputStatistics {
   // [in, in], mean of (y - x) x^T with y what the float model has in the place
   // of x, of tokens times their scales; empty unless it was given.
   Matrix drift;
-  std::vector<float> mean;      // [in]
-  std::vector<float> mean_abs;  // [in], mean of |x|
-  std::vector<float> abs_max;   // [in]
+  std::vector<float> mean;        // [in]
+  std::vector<float> mean_abs;    // [in], mean of |x|
+  std::vector<float> abs_max;     // [in]
   MagnitudeHistogram magnitudes;  // Of all channels together.
 };
 

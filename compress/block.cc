@@ -160,8 +160,7 @@ absl::StatusOr<std::vector<uint8_t>> PackRows(const TensorPlan& plan,
       static_cast<size_t>(DivideUp(values.rows, kTaskRows)));
   const auto pack = [&](int64_t begin, int64_t end) -> absl::Status {
     uint8_t* const out =
-        packed.data() +
-        codec.packed_bytes(begin, values.cols, plan.group_size);
+        packed.data() + codec.packed_bytes(begin, values.cols, plan.group_size);
     if (!codec.quantized) {
       PackDense(plan.codec, values.row(begin), (end - begin) * values.cols,
                 out);

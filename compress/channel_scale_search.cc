@@ -13,9 +13,10 @@
 namespace ounce {
 namespace {
 
-// What must be left of the error at most.  The best of twenty is a little better
-// than none by chance alone; and GPTQ makes up for channels that are somewhat
-// uneven by itself, better than scales that were chosen for rounding to nearest.
+// What must be left of the error at most.  The best of twenty is a little
+// better than none by chance alone; and GPTQ makes up for channels that are
+// somewhat uneven by itself, better than scales that were chosen for rounding
+// to nearest.
 constexpr double kWorthwhile = 0.95;
 constexpr double kWorthwhileForCalibrated = 0.7;
 
@@ -81,8 +82,7 @@ class Search {
         const BlockEvaluator evaluator,
         BlockEvaluator::Create(layer_run, kScaleSearchTokens));
     for (size_t i = 0; i < places.size(); ++i) {
-      OUNCE_RETURN_IF_ERROR(
-          SearchPlace(places[i], statistics[i], evaluator));
+      OUNCE_RETURN_IF_ERROR(SearchPlace(places[i], statistics[i], evaluator));
     }
     return absl::OkStatus();
   }
@@ -135,9 +135,9 @@ class Search {
       if (!IsQuantized(tensor)) continue;
       // Without calibration: what GPTQ makes of a matrix takes long, and gets
       // better with the same scales.
-      OUNCE_ASSIGN_OR_RETURN(
-          tensor.packed, PackRows(*tensor.plan, tensor.values.view(),
-                                  &run_.context->pool(), nullptr));
+      OUNCE_ASSIGN_OR_RETURN(tensor.packed,
+                             PackRows(*tensor.plan, tensor.values.view(),
+                                      &run_.context->pool(), nullptr));
     }
     return evaluator.OutputError(block_.ArrangeWith(changed));
   }
@@ -179,12 +179,12 @@ class Search {
   }
 
   static double WorthwhileShare(const Place& place) {
-    const bool calibrated = std::any_of(
-        place.consumers.begin(), place.consumers.end(),
-        [](const BlockTensor* tensor) {
-          return IsQuantized(*tensor) &&
-                 tensor->plan->quantize->method->calibrated();
-        });
+    const bool calibrated =
+        std::any_of(place.consumers.begin(), place.consumers.end(),
+                    [](const BlockTensor* tensor) {
+                      return IsQuantized(*tensor) &&
+                             tensor->plan->quantize->method->calibrated();
+                    });
     return calibrated ? kWorthwhileForCalibrated : kWorthwhile;
   }
 

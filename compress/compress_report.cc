@@ -120,8 +120,7 @@ absl::StatusOr<ChannelScaleReport> ParseChannelScaleReport(const Json& json) {
   OUNCE_ASSIGN_OR_RETURN(report.name, json.GetString("name"));
   OUNCE_ASSIGN_OR_RETURN(report.method, json.GetString("method"));
   const Json* applied = json.Find("applied");
-  report.applied =
-      applied != nullptr && applied->AsBool().value_or(false);
+  report.applied = applied != nullptr && applied->AsBool().value_or(false);
   OUNCE_ASSIGN_OR_RETURN(report.alpha, json.GetDouble("alpha"));
   // A NaN was written as null.
   constexpr double kNan = std::numeric_limits<double>::quiet_NaN();

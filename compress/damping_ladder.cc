@@ -23,9 +23,9 @@ absl::StatusOr<DampedQuantizer> ClimbDampingLadder(
     if (created.ok()) {
       return DampedQuantizer{
           *std::move(created),
-          step == 0 ? std::string(rule.method->name)
-                    : absl::StrCat(rule.method->name, " with damping ",
-                                   damping)};
+          step == 0
+              ? std::string(rule.method->name)
+              : absl::StrCat(rule.method->name, " with damping ", damping)};
     }
     status = created.status();
     if (!absl::IsFailedPrecondition(status)) return status;

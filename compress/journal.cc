@@ -28,25 +28,23 @@ std::string HashLine(absl::string_view json) {
 }
 
 Json RecordJson(const TensorRecord& record) {
-  return Json::Of({{"name", record.name},
-                   {"shape", Json::Array(record.shape.begin(),
-                                         record.shape.end())},
-                   {"codec", static_cast<int64_t>(record.codec)},
-                   {"group_size", record.group_size},
-                   {"offset", record.offset},
-                   {"bytes", record.bytes},
-                   {"hash", record.hash.Hex()},
-                   {"snr_db", record.snr_db ==
-                                      std::numeric_limits<double>::infinity()
-                                  ? Json()
-                                  : Json(record.snr_db)},
-                   {"sparsity", record.sparsity}});
+  return Json::Of(
+      {{"name", record.name},
+       {"shape", Json::Array(record.shape.begin(), record.shape.end())},
+       {"codec", static_cast<int64_t>(record.codec)},
+       {"group_size", record.group_size},
+       {"offset", record.offset},
+       {"bytes", record.bytes},
+       {"hash", record.hash.Hex()},
+       {"snr_db", record.snr_db == std::numeric_limits<double>::infinity()
+                      ? Json()
+                      : Json(record.snr_db)},
+       {"sparsity", record.sparsity}});
 }
 
 absl::StatusOr<Hash128> ParseHash(const std::string& hex) {
   Hash128 hash;
-  if (hex.size() != 32 ||
-      !absl::SimpleHexAtoi(hex.substr(0, 16), &hash.high) ||
+  if (hex.size() != 32 || !absl::SimpleHexAtoi(hex.substr(0, 16), &hash.high) ||
       !absl::SimpleHexAtoi(hex.substr(16), &hash.low)) {
     return absl::DataLossError(absl::StrCat("\"", hex, "\" is no hash"));
   }
@@ -146,9 +144,8 @@ absl::StatusOr<Journal> Parse(absl::string_view text) {
   CompressReport& report = journal.report;
   OUNCE_RETURN_IF_ERROR(
       ParseList(json, "tensors", ParseTensorReport, &report.tensors));
-  OUNCE_RETURN_IF_ERROR(ParseList(json, "channel_scales",
-                                  ParseChannelScaleReport,
-                                  &report.channel_scales));
+  OUNCE_RETURN_IF_ERROR(ParseList(
+      json, "channel_scales", ParseChannelScaleReport, &report.channel_scales));
   OUNCE_RETURN_IF_ERROR(
       ParseList(json, "warnings", ParseText, &report.warnings));
   OUNCE_RETURN_IF_ERROR(
@@ -163,17 +160,17 @@ std::string JournalPath(const std::string& path) {
 }
 
 absl::Status WriteJournal(const std::string& path, const Journal& journal) {
-  const Json json = Json::Of(
-      {{"journal", kVersion},
-       {"fingerprint", journal.fingerprint},
-       {"layers", journal.layers},
-       {"records", ListOf(journal.records, RecordJson)},
-       {"tensors", ListOf(journal.report.tensors, TensorReportJson)},
-       {"channel_scales",
-        ListOf(journal.report.channel_scales, ChannelScaleReportJson)},
-       {"warnings", Json::Array(journal.report.warnings.begin(),
-                                journal.report.warnings.end())},
-       {"windows", ListOf(journal.windows, WindowJson)}});
+  const Json json =
+      Json::Of({{"journal", kVersion},
+                {"fingerprint", journal.fingerprint},
+                {"layers", journal.layers},
+                {"records", ListOf(journal.records, RecordJson)},
+                {"tensors", ListOf(journal.report.tensors, TensorReportJson)},
+                {"channel_scales",
+                 ListOf(journal.report.channel_scales, ChannelScaleReportJson)},
+                {"warnings", Json::Array(journal.report.warnings.begin(),
+                                         journal.report.warnings.end())},
+                {"windows", ListOf(journal.windows, WindowJson)}});
   const std::string line = json.Dump();
   return WriteFileAtomically(JournalPath(path),
                              absl::StrCat(line, HashLine(line)));
@@ -185,9 +182,9 @@ absl::StatusOr<Journal> ReadJournal(const std::string& path) {
                          ReadSmallFile(file, kMaxBytes));
   absl::StatusOr<Journal> journal = Parse(text);
   if (journal.ok()) return journal;
-  return absl::DataLossError(
-      absl::StrCat("'", file, "' is damaged (", journal.status().message(),
-                   "); start anew without --resume"));
+  return absl::DataLossError(absl::StrCat("'", file, "' is damaged (",
+                                          journal.status().message(),
+                                          "); start anew without --resume"));
 }
 
 void RemoveJournal(const std::string& path) {

@@ -19,9 +19,9 @@ struct Journal {
   // SHA-256 of all that decides about the result: sources, recipe, version,
   // calibration, instruction set.
   std::string fingerprint;
-  int64_t layers = 0;                  // That are done.
-  std::vector<TensorRecord> records;   // Of the tensors written.
-  CompressReport report;               // Up to here: its lines and warnings.
+  int64_t layers = 0;                 // That are done.
+  std::vector<TensorRecord> records;  // Of the tensors written.
+  CompressReport report;              // Up to here: its lines and warnings.
   // Of a calibration text that the model wrote itself: its windows.
   std::vector<std::vector<int32_t>> windows;
 };

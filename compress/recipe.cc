@@ -194,9 +194,9 @@ std::string RuleYaml(const QuantizeRule& rule) {
                     ExactNumber(rule.options.error_propagation), "\n");
   }
   if (rule.method->rounds_in_order) {
-    absl::StrAppend(&yaml, "    act_order: ",
-                    rule.options.act_order ? "true" : "false",
-                    "\n    refine: ", rule.options.refine_sweeps, "\n");
+    absl::StrAppend(
+        &yaml, "    act_order: ", rule.options.act_order ? "true" : "false",
+        "\n    refine: ", rule.options.refine_sweeps, "\n");
   }
   if (rule.bias_correction) {
     absl::StrAppend(&yaml, "    bias_correction: true\n");
@@ -238,13 +238,13 @@ absl::StatusOr<Recipe> LoadRecipe(const std::string& name_or_path) {
 std::string RecipeYaml(const Recipe& recipe) {
   std::string yaml;
   if (!recipe.channel_scales.empty()) {
-    absl::StrAppend(
-        &yaml, "channel_scales: [",
-        absl::StrJoin(recipe.channel_scales, ", ",
-                      [](std::string* out, ScaleRule method) {
-                        absl::StrAppend(out, ChannelScaleName(method));
-                      }),
-        "]\n");
+    absl::StrAppend(&yaml, "channel_scales: [",
+                    absl::StrJoin(recipe.channel_scales, ", ",
+                                  [](std::string* out, ScaleRule method) {
+                                    absl::StrAppend(out,
+                                                    ChannelScaleName(method));
+                                  }),
+                    "]\n");
   }
   if (!recipe.prune.empty()) absl::StrAppend(&yaml, "prune:\n");
   for (const PruneRule& rule : recipe.prune) {
@@ -266,12 +266,11 @@ bool Recipe::propagates_error() const {
 
 bool Recipe::calibrated() const {
   return !channel_scales.empty() ||
-         std::any_of(quantize.begin(), quantize.end(),
-                     [](const QuantizeRule& rule) {
-                       return rule.bias_correction ||
-                              (rule.method != nullptr &&
-                               rule.method->calibrated());
-                     });
+         std::any_of(
+             quantize.begin(), quantize.end(), [](const QuantizeRule& rule) {
+               return rule.bias_correction ||
+                      (rule.method != nullptr && rule.method->calibrated());
+             });
 }
 
 absl::string_view ChannelScaleName(ScaleRule method) {

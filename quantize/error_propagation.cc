@@ -39,8 +39,8 @@ void SolveForward(MatrixView<const float> factor, MatrixView<float> rows) {
     for (int64_t r = 0; r < rows.rows; ++r) {
       float* const row = rows.row(r);
       for (int64_t i = block.begin; i < block.end; ++i) {
-        const double known = DotProduct(factor.row(i) + begin, row + begin,
-                                        i - begin);
+        const double known =
+            DotProduct(factor.row(i) + begin, row + begin, i - begin);
         row[i] = static_cast<float>((row[i] - known) / factor.at(i, i));
       }
     }
@@ -86,8 +86,7 @@ absl::StatusOr<Matrix> PropagateError(KernelContext& context,
     const float own = factor.at(i, i);
     // A dead channel: whatever is not 0 will do.
     factor.at(i, i) =
-        own == 0.0f ? 1.0f
-                    : static_cast<float>(own * (1.0 + options.damping));
+        own == 0.0f ? 1.0f : static_cast<float>(own * (1.0 + options.damping));
   }
   if (FactorCholesky(context, factor).has_value()) {
     return absl::FailedPreconditionError(
@@ -96,24 +95,21 @@ absl::StatusOr<Matrix> PropagateError(KernelContext& context,
   }
   Matrix moved(weight.rows, in);
   const auto strength = static_cast<float>(options.strength);
-  context.pool().Run(
-      DivideUp(weight.rows, kTaskRows), [&](int64_t task, int) {
-        const int64_t begin = task * kTaskRows;
-        const int64_t end = std::min(weight.rows, begin + kTaskRows);
-        const MatrixView<const float> own = weight.Rows(begin, end);
-        std::vector<float> part(
-            static_cast<size_t>(own.rows * PaddedStride(in)));
-        const MatrixView<float> rows(part.data(), own.rows, in,
-                                     PaddedStride(in));
-        MultiplyAdd(strength, {own, false}, {input.drift, false}, rows);
-        SolveForward(factor, rows);
-        SolveBackward(factor, rows);
-        for (int64_t r = 0; r < own.rows; ++r) {
-          std::transform(own.row(r), own.row(r) + in, rows.row(r),
-                         moved.row(begin + r),
-                         [](float old, float change) { return old + change; });
-        }
-      });
+  context.pool().Run(DivideUp(weight.rows, kTaskRows), [&](int64_t task, int) {
+    const int64_t begin = task * kTaskRows;
+    const int64_t end = std::min(weight.rows, begin + kTaskRows);
+    const MatrixView<const float> own = weight.Rows(begin, end);
+    std::vector<float> part(static_cast<size_t>(own.rows * PaddedStride(in)));
+    const MatrixView<float> rows(part.data(), own.rows, in, PaddedStride(in));
+    MultiplyAdd(strength, {own, false}, {input.drift, false}, rows);
+    SolveForward(factor, rows);
+    SolveBackward(factor, rows);
+    for (int64_t r = 0; r < own.rows; ++r) {
+      std::transform(own.row(r), own.row(r) + in, rows.row(r),
+                     moved.row(begin + r),
+                     [](float old, float change) { return old + change; });
+    }
+  });
   return moved;
 }
 

@@ -24,10 +24,10 @@ struct PropagationOptions {
   double damping = 0.01;
 };
 
-// weight + strength * weight * drift * (second_moment + damping)^-1 for `weight`
-// [out, in].  Deterministic for any number of threads.  Temporary memory: 4 *
-// (in^2 + out * in) bytes.
-// kFailedPrecondition: the damped second moment is not positive definite.
+// weight + strength * weight * drift * (second_moment + damping)^-1 for
+// `weight` [out, in].  Deterministic for any number of threads.  Temporary
+// memory: 4 * (in^2 + out * in) bytes. kFailedPrecondition: the damped second
+// moment is not positive definite.
 absl::StatusOr<Matrix> PropagateError(KernelContext& context,
                                       MatrixView<const float> weight,
                                       const InputDrift& input,

@@ -320,9 +320,12 @@ absl::StatusOr<GptqResult> GptqSolver::Quantize(
 
   const bool choose = options.scale == ScaleMethod::kLeastSquares;
   const TileQuantizer::Problem problem = {
-      hessian_, factor_, order_,
+      hessian_,
+      factor_,
+      order_,
       choose ? absl::MakeConstSpan(importance_) : absl::Span<const float>(),
-      options_.refine_sweeps, options_.compensate};
+      options_.refine_sweeps,
+      options_.compensate};
   std::vector<TileQuantizer> quantizers(
       static_cast<size_t>(context_->pool().num_threads()),
       TileQuantizer(problem));

@@ -60,10 +60,9 @@ absl::StatusOr<std::unique_ptr<CalibratedQuantizer>> CreateGptqQuantizer(
   return Create(second_moment, gptq, context);
 }
 
-absl::StatusOr<std::unique_ptr<CalibratedQuantizer>>
-CreateScaleSearchQuantizer(MatrixView<const float> second_moment,
-                           const QuantizeOptions&, double damping,
-                           KernelContext* context) {
+absl::StatusOr<std::unique_ptr<CalibratedQuantizer>> CreateScaleSearchQuantizer(
+    MatrixView<const float> second_moment, const QuantizeOptions&,
+    double damping, KernelContext* context) {
   GptqOptions gptq;
   gptq.damping = damping;
   gptq.compensate = false;

@@ -1,11 +1,10 @@
 // Executor, layer by layer.
-#include "runtime/executor.h"
-
 #include <algorithm>
 #include <utility>
 
 #include "core/check.h"
 #include "core/status_macros.h"
+#include "runtime/executor.h"
 
 namespace ounce {
 
@@ -15,9 +14,9 @@ absl::Status Executor::EmbedText(absl::Span<const int32_t> ids,
   ModelSpec one_layer = spec();
   one_layer.layers = 1;
   KvCache none(one_layer, kv_, 0);
-  embedding_.Embed({{&none, ids, nullptr, nullptr,
-                     static_cast<int64_t>(ids.size()), true}},
-                   residual);
+  embedding_.Embed(
+      {{&none, ids, nullptr, nullptr, static_cast<int64_t>(ids.size()), true}},
+      residual);
   return absl::OkStatus();
 }
 
@@ -33,13 +32,13 @@ bool Executor::RunLayer(const LayerWeights& layer, int64_t index,
   layer_cache_->Truncate(0);
   // Whatever they are: only their number counts from here on.
   const std::vector<int32_t> ids(static_cast<size_t>(residual_.rows()));
-  const Pieces pieces = {{&*layer_cache_, ids, nullptr, nullptr,
-                          residual_.rows(), true}};
+  const Pieces pieces = {
+      {&*layer_cache_, ids, nullptr, nullptr, residual_.rows(), true}};
   if (angles_.has_value()) angles_->Fill(pieces, residual_.rows());
   if (local_angles_.has_value()) local_angles_->Fill(pieces, residual_.rows());
   observer_ = observer;
-  const bool complete = Attend(layer, index, pieces) &&
-                        Complete(layer, index, pieces);
+  const bool complete =
+      Attend(layer, index, pieces) && Complete(layer, index, pieces);
   observer_ = nullptr;
   std::swap(residual_, *residual);
   return complete;

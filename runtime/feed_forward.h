@@ -73,8 +73,8 @@ class FeedForward {
   KernelContext& context_;
   RowQuantizer quantizer_;
   Matrix gate_, up_, scores_, gathered_, given_, mixed_;
-  std::vector<std::vector<Pick>> picks_;  // [experts]
-  std::vector<int64_t> order_;            // Scratch of PickExperts().
+  std::vector<std::vector<Pick>> picks_;    // [experts]
+  std::vector<int64_t> order_;              // Scratch of PickExperts().
   ActivationObserver* observer_ = nullptr;  // During Mix().
 };
 

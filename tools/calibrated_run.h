@@ -58,8 +58,8 @@ absl::StatusOr<CompressReport> RunCalibrated(
     const CalibrationArguments& arguments, const std::string& output,
     const CommonOptions& common, KernelContext* context);
 
-// The tensors with the lowest signal-to-noise ratio, as a table; and the channel
-// scales.  Empty for reports without calibration.
+// The tensors with the lowest signal-to-noise ratio, as a table; and the
+// channel scales.  Empty for reports without calibration.
 std::string CalibrationTables(const CompressReport& report);
 
 }  // namespace ounce

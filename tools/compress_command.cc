@@ -177,7 +177,8 @@ absl::StatusOr<ExitCode> Run(const CompressArguments& arguments,
     return UsageError(absl::InvalidArgumentError(absl::StrCat(
         "recipe ", arguments.recipe,
         " needs no calibration: leave out --calibrate, --calibration-tokens, "
-        "--calibration-context, --calibration-seed, --max-ram, --resume, --stats "
+        "--calibration-context, --calibration-seed, --max-ram, --resume, "
+        "--stats "
         "and --save-stats")));
   }
   OUNCE_RETURN_IF_ERROR(
@@ -201,13 +202,13 @@ absl::StatusOr<ExitCode> Run(const CompressArguments& arguments,
                          Annotate(MakePlan(model.bound, recipe), model.path));
   OUNCE_ASSIGN_OR_RETURN(const Engine engine, CreateEngine(common));
   if (arguments.dry_run) {
-    OUNCE_RETURN_IF_ERROR(Annotate(
-        PrintPlan(plan, common, engine.pool.get()), model.path));
+    OUNCE_RETURN_IF_ERROR(
+        Annotate(PrintPlan(plan, common, engine.pool.get()), model.path));
     if (recipe.calibrated()) {
-      OUNCE_RETURN_IF_ERROR(
-          PlanCalibratedRun(model, recipe, plan, arguments.calibration, common,
-                            engine.context.get())
-              .status());
+      OUNCE_RETURN_IF_ERROR(PlanCalibratedRun(model, recipe, plan,
+                                              arguments.calibration, common,
+                                              engine.context.get())
+                                .status());
     }
     return kExitDone;
   }

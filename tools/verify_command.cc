@@ -2,9 +2,9 @@
 #include <iostream>
 #include <memory>
 
-#include "absl/strings/numbers.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "core/annotate.h"
 #include "core/atomic_file.h"
@@ -286,8 +286,8 @@ absl::Status WriteProof(const VerifyArguments& arguments, const Json& json,
   return absl::OkStatus();
 }
 
-// Where channels were scaled, weights are no longer those of the checkpoint, and
-// what rounding cost them is what the artifact says.
+// Where channels were scaled, weights are no longer those of the checkpoint,
+// and what rounding cost them is what the artifact says.
 void TakeScaledErrors(const ModelFile& file, VerifyReport* report) {
   if (file.artifact == nullptr ||
       !absl::StartsWith(file.artifact->provenance().recipe, "channel_scales")) {

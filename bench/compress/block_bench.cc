@@ -154,8 +154,8 @@ void BM_GptqLayer(benchmark::State& state) {
   }
   const auto runs = static_cast<double>(state.iterations());
   const auto of = [&](Op op) { return times[static_cast<size_t>(op)]; };
-  const double products = of(Op::kQkv) + of(Op::kOutput) + of(Op::kGateUp) +
-                          of(Op::kDown);
+  const double products =
+      of(Op::kQkv) + of(Op::kOutput) + of(Op::kGateUp) + of(Op::kDown);
   const double forward = std::accumulate(times.begin(), times.end(), 0.0);
   double ops = 0.0;
   const double moments = TimeMoments(model.spec(), windows, &context, &ops);

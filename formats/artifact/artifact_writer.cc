@@ -48,11 +48,10 @@ absl::StatusOr<std::unique_ptr<ArtifactWriter>> ArtifactWriter::Resume(
     }
     const absl::StatusOr<int64_t> bytes = SegmentBytes(record);
     if (!bytes.ok() || record.bytes != *bytes) {
-      return absl::DataLossError(
-          absl::StrCat("tensor '", record.name, "' has ", record.bytes,
-                       " bytes, which its codec and shape ",
-                       ShapeString(record.shape),
-                       " do not take; start anew without --resume"));
+      return absl::DataLossError(absl::StrCat(
+          "tensor '", record.name, "' has ", record.bytes,
+          " bytes, which its codec and shape ", ShapeString(record.shape),
+          " do not take; start anew without --resume"));
     }
     size = record.offset + record.bytes;
   }

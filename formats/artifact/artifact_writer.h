@@ -32,8 +32,8 @@ class ArtifactWriter {
 
   // Goes on after Checkpoint() in a process that is no more: `records` are what
   // records() was then, `weight_bytes` what Create() was given.
-  // Errors as AtomicFile::Reopen; kDataLoss: the tensors' bytes are not what was
-  // written.
+  // Errors as AtomicFile::Reopen; kDataLoss: the tensors' bytes are not what
+  // was written.
   static absl::StatusOr<std::unique_ptr<ArtifactWriter>> Resume(
       const std::string& path, int64_t weight_bytes,
       std::vector<TensorRecord> records);
