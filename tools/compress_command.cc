@@ -166,38 +166,65 @@ absl::StatusOr<CompressReport> RunPlain(const ModelFile& model,
   return Compress(model, recipe, plan, output, options, pool);
 }
 
-absl::StatusOr<ExitCode> Run(const CompressArguments& arguments,
-                             const CommonOptions& common) {
+// The recipe, if it goes with the other arguments.
+absl::StatusOr<Recipe> LoadFitting(const CompressArguments& arguments) {
   if (arguments.output.empty() && !arguments.dry_run) {
     return UsageError(absl::InvalidArgumentError(
         "give the output with -o model.oz, or --dry-run"));
   }
-  OUNCE_ASSIGN_OR_RETURN(const Recipe recipe, Load(arguments));
+  OUNCE_ASSIGN_OR_RETURN(Recipe recipe, Load(arguments));
   if (arguments.calibration.given() && !recipe.calibrated()) {
     return UsageError(absl::InvalidArgumentError(absl::StrCat(
         "recipe ", arguments.recipe,
         " needs no calibration: leave out --calibrate, --calibration-tokens, "
         "--calibration-context, --calibration-seed, --max-ram, --resume, "
-        "--stats "
-        "and --save-stats")));
+        "--stats and --save-stats")));
   }
   OUNCE_RETURN_IF_ERROR(
       CheckStatisticsArguments(arguments.calibration, recipe));
+  return recipe;
+}
+
+void WarnOfTokenizer(const ModelFile& model, const CommonOptions& common) {
+  if (model.tokenizer.kind != TokenizerKind::kNone) return;
+  Remark(common,
+         absl::StrCat(
+             "warning: ", model.path, ": ",
+             model.tokenizer.unusable.empty()
+                 ? "no tokenizer"
+                 : absl::StrCat("the tokenizer ", model.tokenizer.unusable,
+                                " is not supported"),
+             "; the artifact will run `logits` but take no text"));
+}
+
+void PrintResult(const CompressArguments& arguments,
+                 const CommonOptions& common, const Plan& plan,
+                 const CompressReport& report, double seconds) {
+  PrintWarnings(report.warnings, common);
+  if (common.json) {
+    std::cout << ResultJson(report, plan, arguments.output, seconds).Dump(1)
+              << "\n";
+    return;
+  }
+  std::cout << SparsityTable(report, plan) << CalibrationTables(report)
+            << Totals(plan) << "\n"
+            << absl::StrFormat(
+                   "wrote %s: %s; %.2f s to the renamed file less the final "
+                   "sync, %.2f s sync; peak memory %s, id %s\n",
+                   arguments.output, FormatBytes(report.file_bytes), seconds,
+                   report.sync_seconds, FormatBytes(PeakResidentBytes()),
+                   report.artifact_id.Hex());
+}
+
+absl::StatusOr<ExitCode> Run(const CompressArguments& arguments,
+                             const CommonOptions& common) {
+  OUNCE_ASSIGN_OR_RETURN(const Recipe recipe, LoadFitting(arguments));
   const auto start = std::chrono::steady_clock::now();
   OUNCE_ASSIGN_OR_RETURN(
       const ModelFile model,
       OpenModel(arguments.checkpoint, {.strict = arguments.strict}));
   WarnOfSurplus(model, common);
-  if (model.tokenizer.kind == TokenizerKind::kNone) {
-    Remark(common,
-           absl::StrCat(
-               "warning: ", model.path, ": ",
-               model.tokenizer.unusable.empty()
-                   ? "no tokenizer"
-                   : absl::StrCat("the tokenizer ", model.tokenizer.unusable,
-                                  " is not supported"),
-               "; the artifact will run `logits` but take no text"));
-  }
+  WarnOfTokenizer(model, common);
   OUNCE_ASSIGN_OR_RETURN(const Plan plan,
                          Annotate(MakePlan(model.bound, recipe), model.path));
   OUNCE_ASSIGN_OR_RETURN(const Engine engine, CreateEngine(common));
@@ -226,20 +253,7 @@ absl::StatusOr<ExitCode> Run(const CompressArguments& arguments,
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
           .count() -
       report->sync_seconds;
-  PrintWarnings(report->warnings, common);
-  if (common.json) {
-    std::cout << ResultJson(*report, plan, arguments.output, seconds).Dump(1)
-              << "\n";
-    return kExitDone;
-  }
-  std::cout << SparsityTable(*report, plan) << CalibrationTables(*report)
-            << Totals(plan) << "\n"
-            << absl::StrFormat(
-                   "wrote %s: %s; %.2f s to the renamed file less the final "
-                   "sync, %.2f s sync; peak memory %s, id %s\n",
-                   arguments.output, FormatBytes(report->file_bytes), seconds,
-                   report->sync_seconds, FormatBytes(PeakResidentBytes()),
-                   report->artifact_id.Hex());
+  PrintResult(arguments, common, plan, *report, seconds);
   return kExitDone;
 }
 
