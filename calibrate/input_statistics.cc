@@ -23,6 +23,15 @@ void MagnitudeHistogram::Add(float value) {
   ++total_;
 }
 
+MagnitudeHistogram& MagnitudeHistogram::operator+=(
+    const MagnitudeHistogram& other) {
+  for (size_t bin = 0; bin < counts_.size(); ++bin) {
+    counts_[bin] += other.counts_[bin];
+  }
+  total_ += other.total_;
+  return *this;
+}
+
 double MagnitudeHistogram::Percentile(double quantile) const {
   if (total_ == 0) return 0.0;
   int64_t below = 0;
@@ -46,6 +55,8 @@ void InputStatisticsCollector::Add(KernelContext& context,
     sum_.assign(in, 0.0);
     abs_sum_.assign(in, 0.0);
     abs_max_.assign(in, 0.0f);
+    magnitudes_.assign(static_cast<size_t>(DivideUp(x.cols, kTaskChannels)),
+                       {});
     if (with_moment_) moment_ = Matrix(x.cols, x.cols);
   }
   tokens_ += x.rows;
@@ -88,6 +99,7 @@ void InputStatisticsCollector::AddChannels(KernelContext& context,
   context.pool().Run(DivideUp(x.cols, kTaskChannels), [&](int64_t task, int) {
     const int64_t begin = task * kTaskChannels;
     const int64_t end = std::min(x.cols, begin + kTaskChannels);
+    MagnitudeHistogram& magnitudes = magnitudes_[static_cast<size_t>(task)];
     for (int64_t t = 0; t < x.rows; ++t) {
       const float* row = x.row(t);
       for (int64_t c = begin; c < end; ++c) {
@@ -95,6 +107,7 @@ void InputStatisticsCollector::AddChannels(KernelContext& context,
         const float magnitude = std::abs(row[c]);
         sum_[i] += row[c];
         abs_sum_[i] += magnitude;
+        magnitudes.Add(magnitude);
         // Written so that a NaN stays.
         if (magnitude > abs_max_[i] || std::isnan(magnitude)) {
           abs_max_[i] = magnitude;
@@ -102,9 +115,6 @@ void InputStatisticsCollector::AddChannels(KernelContext& context,
       }
     }
   });
-  for (int64_t t = 0; t < x.rows; ++t) {
-    for (int64_t c = 0; c < x.cols; ++c) magnitudes_.Add(x.at(t, c));
-  }
 }
 
 InputStatistics InputStatisticsCollector::Finish(KernelContext& context) {
@@ -117,7 +127,7 @@ InputStatistics InputStatisticsCollector::Finish(KernelContext& context) {
     result.mean_abs.push_back(static_cast<float>(abs_sum_[c] * scale));
   }
   result.abs_max = std::move(abs_max_);
-  result.magnitudes = std::exchange(magnitudes_, {});
+  for (const MagnitudeHistogram& part : magnitudes_) result.magnitudes += part;
   if (!with_moment_) return result;
   result.second_moment = std::exchange(moment_, {});
   for (float& value : result.second_moment.values()) {

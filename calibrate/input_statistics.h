@@ -20,6 +20,7 @@ namespace ounce {
 class MagnitudeHistogram {
  public:
   void Add(float value);
+  MagnitudeHistogram& operator+=(const MagnitudeHistogram& other);
   // A magnitude that a share of `quantile` of the values does not exceed, up to
   // the power of two above it; 0 without values.
   double Percentile(double quantile) const;
@@ -72,7 +73,7 @@ class InputStatisticsCollector {
   Matrix moment_, scaled_, drift_, difference_;
   std::vector<double> sum_, abs_sum_;
   std::vector<float> abs_max_;
-  MagnitudeHistogram magnitudes_;
+  std::vector<MagnitudeHistogram> magnitudes_;  // Of each task's channels.
 };
 
 // Bytes that the second moments of `in` channels take.

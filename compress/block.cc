@@ -199,13 +199,7 @@ TensorStats ComparePacked(const TensorPlan& plan,
                     std::min(values.rows, (task + 1) * kTaskRows));
   });
   TensorStats sum;
-  for (const TensorStats& part : parts) {
-    sum.square_sum += part.square_sum;
-    sum.error_sum += part.error_sum;
-    sum.pruned += part.pruned;
-    sum.zeros += part.zeros;
-    sum.weights += part.weights;
-  }
+  for (const TensorStats& part : parts) sum += part;
   return sum;
 }
 

@@ -85,7 +85,7 @@ class BlockQuantizer {
             QuantizeTensor(quantizer, statistics, tensor),
             absl::StrCat("tensor '", tensor->plan->tensor->slot.name, "'")));
       } else {
-        OUNCE_RETURN_IF_ERROR(PackPlain(tensor));
+        OUNCE_RETURN_IF_ERROR(PackPlain(tensor->values.view(), tensor));
       }
       if (statistics.ok()) {
         OUNCE_RETURN_IF_ERROR(CorrectBiasOf(*tensor, *statistics));
@@ -139,7 +139,7 @@ class BlockQuantizer {
                        : quantizer.status();
     if (!result.ok()) {
       if (!absl::IsFailedPrecondition(result.status())) return result.status();
-      OUNCE_RETURN_IF_ERROR(PackPlain(tensor));
+      OUNCE_RETURN_IF_ERROR(PackPlain(tensor->values.view(), tensor));
       tensor->report.fallback = std::string(result.status().message());
       return absl::OkStatus();
     }
@@ -158,18 +158,17 @@ class BlockQuantizer {
     return absl::OkStatus();
   }
 
-  // Without calibration.
-  absl::Status PackPlain(BlockTensor* tensor) {
+  // `values` as what is stored of `tensor`, without calibration.
+  absl::Status PackPlain(MatrixView<const float> values, BlockTensor* tensor) {
     TensorStats stats;
-    OUNCE_ASSIGN_OR_RETURN(tensor->packed,
-                           PackRows(*tensor->plan, tensor->values.view(),
-                                    &context_.pool(), &stats));
+    OUNCE_ASSIGN_OR_RETURN(tensor->packed, PackRows(*tensor->plan, values,
+                                                    &context_.pool(), &stats));
     tensor->report = ReportOf(*tensor->plan, stats);
     return absl::OkStatus();
   }
 
   // What the rounding of `tensor` takes from the mean of its output goes into
-  // its bias, which is packed last.
+  // its bias as it is packed: its values stay those of the float model.
   absl::Status CorrectBiasOf(const BlockTensor& tensor,
                              const InputStatistics& statistics) {
     const absl::string_view name = tensor.plan->tensor->slot.name;
@@ -183,15 +182,17 @@ class BlockQuantizer {
     const PackedMatrix matrix = tensor.matrix();
     GetCodecInfo(matrix.codec)
         .unpack_rows(matrix, 0, matrix.rows, restored.row(0));
-    return CorrectBias({tensor.values.view(), restored.view()}, statistics.mean,
-                       bias->values.values());
+    Matrix corrected = bias->values;
+    OUNCE_RETURN_IF_ERROR(CorrectBias({tensor.values.view(), restored.view()},
+                                      statistics.mean, corrected.values()));
+    return PackPlain(corrected.view(), bias);
   }
 
   // Vectors, and matrices that stay float.
   absl::Status PackTheRest() {
     for (BlockTensor& tensor : block_.tensors()) {
       if (!tensor.packed.empty()) continue;
-      OUNCE_RETURN_IF_ERROR(PackPlain(&tensor));
+      OUNCE_RETURN_IF_ERROR(PackPlain(tensor.values.view(), &tensor));
       if (!statistics_.needs_values()) tensor.values = Matrix();
     }
     return absl::OkStatus();

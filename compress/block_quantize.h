@@ -7,8 +7,8 @@
 
 #include "absl/status/status.h"
 #include "compress/block.h"
+#include "compress/block_run.h"
 #include "compress/block_statistics.h"
-#include "compress/channel_scale_search.h"
 #include "kernels/kernel_context.h"
 
 namespace ounce {

@@ -8,7 +8,7 @@
 #include "absl/types/span.h"
 #include "calibrate/input_statistics.h"
 #include "compress/block.h"
-#include "compress/channel_scale_search.h"
+#include "compress/block_run.h"
 #include "compress/input_groups.h"
 #include "compress/statistics_file.h"
 

@@ -23,7 +23,7 @@ namespace {
 constexpr int64_t kProgramBytes = int64_t{96} << 20;
 // Second moments beside the largest, for layers with many experts.
 constexpr int64_t kSpareMomentBytes = int64_t{256} << 20;
-// Candidates of a channel scale search, and passes over a block per rule.
+// Of a channel scale search.
 constexpr double kCandidates = 21.0;
 
 // Sums over the matrices of one layer.

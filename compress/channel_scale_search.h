@@ -8,24 +8,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "calibrate/activation_store.h"
 #include "compress/block.h"
+#include "compress/block_run.h"
 #include "compress/compress_report.h"
-#include "kernels/kernel_context.h"
 #include "quantize/channel_scales.h"
-#include "runtime/executor.h"
 
 namespace ounce {
-
-// Where a block runs while it is compressed; all must outlive the calls.
-struct BlockRun {
-  Executor* executor;
-  KernelContext* context;
-  const ActivationStore* inputs;
-  // What goes into the block in the float model, where errors are propagated;
-  // else null.
-  const ActivationStore* float_inputs = nullptr;
-};
 
 // Tokens whose outputs a candidate is judged by.
 inline constexpr int64_t kScaleSearchTokens = 2048;

@@ -91,7 +91,7 @@ class HeadPass {
       OUNCE_ASSIGN_OR_RETURN(
           packed, PackRows(panel, values.view(), &context_.pool(), &stats));
     }
-    Add(stats);
+    stats_ += stats;
     return writer_.AppendBytes(packed);
   }
 
@@ -105,15 +105,6 @@ class HeadPass {
         GetCodecInfo(row_.codec)
             .packed_bytes(rows, row_.tensor->matrix.cols, row_.group_size);
     return panel;
-  }
-
-  void Add(const TensorStats& part) {
-    stats_.square_sum += part.square_sum;
-    stats_.error_sum += part.error_sum;
-    stats_.pruned += part.pruned;
-    stats_.zeros += part.zeros;
-    stats_.weights += part.weights;
-    stats_.tiny_scales += part.tiny_scales;
   }
 
   const TensorPlan& row_;
@@ -143,7 +134,7 @@ absl::StatusOr<InputStatistics> CollectFinalStates(
   Matrix residual;
   for (int64_t window = 0; window < stream.windows(); ++window) {
     OUNCE_RETURN_IF_ERROR(stream.Read(window, &residual));
-    executor->NormalizeFinal(residual.view());
+    executor->NormalizeFinal(residual.view(), residual.view());
     collector.Add(*context, residual.view());
   }
   return collector.Finish(*context);

@@ -195,19 +195,21 @@ void Measure(MatrixView<const float> rows, const QuantizedMatrix& matrix,
   }
 }
 
-void Add(const TensorStats& part, TensorStats* sum) {
-  sum->error_sum += part.error_sum;
-  sum->pruned += part.pruned;
-  sum->zeros += part.zeros;
-  sum->weights += part.weights;
-  sum->tiny_scales += part.tiny_scales;
-}
-
 }  // namespace
 
 double TensorStats::snr_db() const {
   if (error_sum == 0.0) return std::numeric_limits<double>::infinity();
   return 10.0 * std::log10(square_sum / error_sum);
+}
+
+TensorStats& TensorStats::operator+=(const TensorStats& part) {
+  square_sum += part.square_sum;
+  error_sum += part.error_sum;
+  pruned += part.pruned;
+  zeros += part.zeros;
+  weights += part.weights;
+  tiny_scales += part.tiny_scales;
+  return *this;
 }
 
 double TensorStats::sparsity() const {
@@ -334,7 +336,11 @@ absl::Status TensorPass::Run(const TensorPlan& plan, int64_t begin, int64_t end,
     stats->error_sum += std::max(0.0, original - SquareSum());
   }
   OUNCE_RETURN_IF_ERROR(BlockStatus());
-  for (const TensorStats& block : block_stats_) Add(block, stats);
+  for (TensorStats block : block_stats_) {
+    // Of the weights before pruning, counted above.
+    block.square_sum = 0.0;
+    *stats += block;
+  }
   return absl::OkStatus();
 }
 

@@ -31,6 +31,9 @@ struct TensorStats {
   // 10 log10(square_sum / error_sum); infinite for an exact copy.
   double snr_db() const;
   double sparsity() const;
+
+  // Adds the sums over other weights of the tensor.
+  TensorStats& operator+=(const TensorStats& part);
 };
 
 // Memory is reused from panel to panel and tensor to tensor.  Not thread-safe;

@@ -230,8 +230,7 @@ int64_t Executor::ForwardPieces(const Pieces& pieces, HiddenRows rows,
   const OpTimer timer(op_times_, Op::kNorm);
   const MatrixView<float> out =
       hidden->view().Rows(row, row + residual_.rows());
-  std::copy_n(residual_.row(0), residual_.rows() * residual_.cols(), out.data);
-  NormalizeFinal(out);
+  NormalizeFinal(residual_.view(), out);
   return residual_.rows();
 }
 

@@ -120,8 +120,8 @@ class Executor {
   // is of no use.
   bool RunLayer(const LayerWeights& layer, int64_t index,
                 ActivationObserver* observer, Matrix* residual);
-  // What comes after the last layer, in place.
-  void NormalizeFinal(MatrixView<float> residual);
+  // What comes after the last layer; `out` may be `residual`.
+  void NormalizeFinal(MatrixView<const float> residual, MatrixView<float> out);
 
   // Where the time of later calls is added up; null: nowhere.
   void set_op_times(OpTimes* times) { op_times_ = times; }

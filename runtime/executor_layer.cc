@@ -44,9 +44,13 @@ bool Executor::RunLayer(const LayerWeights& layer, int64_t index,
   return complete;
 }
 
-void Executor::NormalizeFinal(MatrixView<float> residual) {
-  if (!spec().final_norm) return;
-  Normalize(context_, NormOf(spec(), weights_.final_norm), residual, residual);
+void Executor::NormalizeFinal(MatrixView<const float> residual,
+                              MatrixView<float> out) {
+  if (spec().final_norm) {
+    Normalize(context_, NormOf(spec(), weights_.final_norm), residual, out);
+  } else if (out.data != residual.data) {
+    std::copy_n(residual.data, residual.rows * residual.cols, out.data);
+  }
 }
 
 }  // namespace ounce

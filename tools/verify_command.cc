@@ -3,9 +3,9 @@
 #include <memory>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "compress/recipe.h"
 #include "core/annotate.h"
 #include "core/atomic_file.h"
 #include "core/hash.h"
@@ -289,10 +289,10 @@ absl::Status WriteProof(const VerifyArguments& arguments, const Json& json,
 // Where channels were scaled, weights are no longer those of the checkpoint,
 // and what rounding cost them is what the artifact says.
 void TakeScaledErrors(const ModelFile& file, VerifyReport* report) {
-  if (file.artifact == nullptr ||
-      !absl::StartsWith(file.artifact->provenance().recipe, "channel_scales")) {
-    return;
-  }
+  if (file.artifact == nullptr) return;
+  const absl::StatusOr<Recipe> recipe =
+      ParseRecipe(file.artifact->provenance().recipe);
+  if (!recipe.ok() || recipe->channel_scales.empty()) return;
   absl::flat_hash_map<std::string, double> snr_db;
   for (const TensorRecord& record : file.artifact->records()) {
     snr_db[record.name] = record.snr_db;

@@ -113,14 +113,6 @@ class CalibratedCompressTest : public ::testing::Test {
                            ReadJournal(folder_.Path(name)));
     return Run(name, yaml, options, &journal);
   }
-  std::vector<std::string> FilesInFolder() const {
-    std::vector<std::string> names;
-    for (const auto& entry :
-         std::filesystem::directory_iterator(folder_.path())) {
-      names.push_back(entry.path().filename());
-    }
-    return names;
-  }
 
   const TempFolder folder_;
   std::unique_ptr<TinyModel> model_;
@@ -135,7 +127,7 @@ TEST_F(CalibratedCompressTest, WritesAnArtifactThatOpensAndRuns) {
     spec.qkv_bias = true;
     UseSpec(spec);
     ASSERT_OK_AND_ASSIGN(const CompressReport report, Run("a.oz"));
-    EXPECT_THAT(FilesInFolder(), ElementsAre("a.oz"));
+    EXPECT_THAT(folder_.Names(), ElementsAre("a.oz"));
     ASSERT_OK_AND_ASSIGN(const ModelFile file, OpenModel(folder_.Path("a.oz")));
     EXPECT_OK(file.artifact->CheckHashes(nullptr));
     EXPECT_EQ(file.bound.tensors.size(), report.tensors.size());
@@ -184,7 +176,7 @@ TEST_F(CalibratedCompressTest, BytesDependNeitherOnThreadsNorOnMemory) {
       EXPECT_TRUE(folder_.Read("b.oz") == expected)
           << options.threads << options.spill << options.moment_bytes;
     }
-    EXPECT_THAT(FilesInFolder(), UnorderedElementsAre("a.oz", "b.oz"));
+    EXPECT_THAT(folder_.Names(), UnorderedElementsAre("a.oz", "b.oz"));
   }
 }
 
@@ -205,7 +197,7 @@ TEST_F(CalibratedCompressTest, ResumedItGivesTheSameFile) {
       EXPECT_EQ(report.resumed_layers, static_cast<int64_t>(layers));
       EXPECT_TRUE(folder_.Read("b.oz") == expected) << layers;
     }
-    EXPECT_THAT(FilesInFolder(), UnorderedElementsAre("a.oz", "b.oz"));
+    EXPECT_THAT(folder_.Names(), UnorderedElementsAre("a.oz", "b.oz"));
   }
 }
 
@@ -287,7 +279,7 @@ TEST_F(CalibratedCompressTest, AFreshRunReplacesWhatAnotherLeft) {
   folder_.Write("b.oz.journal", "no journal at all");
   ASSERT_OK(Run("b.oz"));
   EXPECT_TRUE(folder_.Read("b.oz") == folder_.Read("a.oz"));
-  EXPECT_THAT(FilesInFolder(), UnorderedElementsAre("a.oz", "b.oz"));
+  EXPECT_THAT(folder_.Names(), UnorderedElementsAre("a.oz", "b.oz"));
 }
 
 // After an error within layer 1, layer 0 is kept; with the cause gone, it is

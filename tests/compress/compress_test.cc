@@ -46,14 +46,6 @@ class CompressTest : public ::testing::Test {
     ASSERT_NE(bytes, nullptr);
     std::memcpy(bytes + 4 * index, &value, 4);
   }
-  std::vector<std::string> FilesInFolder() const {
-    std::vector<std::string> names;
-    for (const auto& entry :
-         std::filesystem::directory_iterator(folder_.path())) {
-      names.push_back(entry.path().filename());
-    }
-    return names;
-  }
 
   const TempFolder folder_;
   TinyModel model_{TinySpec()};
@@ -81,7 +73,7 @@ TEST_F(CompressTest, FileIsTheSameForAnyNumberOfThreads) {
 TEST_F(CompressTest, ReportNamesTheFileThatWasWritten) {
   ASSERT_OK_AND_ASSIGN(const CompressReport report,
                        Run("quantize: [{tensors: '*', codec: int8}]", "a.oz"));
-  EXPECT_THAT(FilesInFolder(), ElementsAre("a.oz"));
+  EXPECT_THAT(folder_.Names(), ElementsAre("a.oz"));
   ASSERT_OK_AND_ASSIGN(const ModelFile artifact,
                        OpenModel(folder_.Path("a.oz")));
   EXPECT_EQ(report.artifact_id, artifact.artifact->id());
@@ -124,7 +116,7 @@ TEST_F(CompressTest, RefusesNanByNameAndLeavesNothing) {
     EXPECT_THAT(Run(yaml, "a.oz", 2),
                 StatusIs(kInvalid, AllOf(HasSubstr("tensor 'lm_head.weight'"),
                                          HasSubstr("row 31, column 5"))));
-    EXPECT_THAT(FilesInFolder(), IsEmpty());
+    EXPECT_THAT(folder_.Names(), IsEmpty());
   }
 }
 
@@ -149,7 +141,7 @@ TEST_F(CompressTest, RefusesAScaleThatF16CannotHold) {
                                        HasSubstr("row block at 16"),
                                        HasSubstr("row 4, columns from 0"),
                                        HasSubstr("65504"))));
-  EXPECT_THAT(FilesInFolder(), IsEmpty());
+  EXPECT_THAT(folder_.Names(), IsEmpty());
   EXPECT_OK(Run("quantize: [{tensors: '*', codec: int8}]", "a.oz"));
 }
 

@@ -50,15 +50,6 @@ class CalibratedResumeTest : public testing::Test {
     args.insert(args.end(), more.begin(), more.end());
     return args;
   }
-  std::vector<std::string> FilesInFolder() const {
-    std::vector<std::string> names;
-    for (const auto& entry :
-         std::filesystem::directory_iterator(temp_.path())) {
-      names.push_back(entry.path().filename());
-    }
-    std::sort(names.begin(), names.end());
-    return names;
-  }
   // A run that was never interrupted; sets what it gave and took.
   void RunWhole() {
     const auto start = std::chrono::steady_clock::now();
@@ -66,7 +57,7 @@ class CalibratedResumeTest : public testing::Test {
     ASSERT_EQ(run.exit_code, 0) << run.err;
     seconds_ = Seconds(std::chrono::steady_clock::now() - start).count();
     whole_ = temp_.Read("whole.oz");
-    EXPECT_THAT(FilesInFolder(), ElementsAre("whole.oz"));
+    EXPECT_THAT(temp_.Names(), ElementsAre("whole.oz"));
   }
   // Starts `name` and kills it after a share of the whole run's time; true if
   // it was still at work.
@@ -115,7 +106,7 @@ TEST_F(CalibratedResumeTest, KilledAtAnyMomentItGivesTheSameFile) {
     const ProgramResult resumed = RunOunce(Compress("killed.oz", {"--resume"}));
     ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
     EXPECT_TRUE(temp_.Read("killed.oz") == whole_);
-    EXPECT_THAT(FilesInFolder(), ElementsAre("killed.oz", "whole.oz"));
+    EXPECT_THAT(temp_.Names(), ElementsAre("killed.oz", "whole.oz"));
     std::filesystem::remove(temp_.Path("killed.oz"));
   }
   EXPECT_GE(killed, 8) << "hardly any run was at work when it was killed";
@@ -145,7 +136,7 @@ TEST_F(CalibratedResumeTest, OwnTextIsResumedToTheSameFile) {
   const ProgramResult resumed = RunOunce(Compress("killed.oz", {"--resume"}));
   ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
   EXPECT_TRUE(temp_.Read("killed.oz") == whole_);
-  EXPECT_THAT(FilesInFolder(), ElementsAre("killed.oz", "whole.oz"));
+  EXPECT_THAT(temp_.Names(), ElementsAre("killed.oz", "whole.oz"));
 }
 
 TEST_F(CalibratedResumeTest, WithoutAJournalItStartsAnew) {
@@ -170,7 +161,7 @@ TEST_F(CalibratedResumeTest, AJournalWithoutAPartialFileStartsAnew) {
   ASSERT_EQ(run.exit_code, 0) << run.err;
   EXPECT_THAT(run.err, HasSubstr("nothing to resume"));
   EXPECT_TRUE(temp_.Read("a.oz") == whole_);
-  EXPECT_THAT(FilesInFolder(), ElementsAre("a.oz", "whole.oz"));
+  EXPECT_THAT(temp_.Names(), ElementsAre("a.oz", "whole.oz"));
 }
 
 TEST_F(CalibratedResumeTest, WhatIsNotTheSameRunIsRefusedByName) {
@@ -250,7 +241,7 @@ TEST_F(CalibratedResumeTest, AFreshRunReplacesWhatAnotherLeft) {
   const ProgramResult run = RunOunce(Compress("a.oz"));
   ASSERT_EQ(run.exit_code, 0) << run.err;
   EXPECT_TRUE(temp_.Read("a.oz") == whole_);
-  EXPECT_THAT(FilesInFolder(), ElementsAre("a.oz", "whole.oz"));
+  EXPECT_THAT(temp_.Names(), ElementsAre("a.oz", "whole.oz"));
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ TEST(RandomSpecTest, LayerByLayerGivesTheBitsOfTheWhole) {
       ASSERT_TRUE(executor.RunLayer(model.weights().layers[stored], layer,
                                     nullptr, &residual));
     }
-    executor.NormalizeFinal(residual.view());
+    executor.NormalizeFinal(residual.view(), residual.view());
     ASSERT_EQ(residual.values().size(), expected.values().size());
     EXPECT_EQ(std::memcmp(residual.values().data(), expected.values().data(),
                           expected.values().size() * sizeof(float)),

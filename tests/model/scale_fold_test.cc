@@ -9,27 +9,13 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/util/family_config.h"
+#include "tests/util/tiny_model.h"
 
 namespace ounce {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-// Two query heads to a key's, all sizes different.
-ModelSpec LlamaSpec() {
-  ModelSpec spec;
-  spec.architecture = "llama";
-  spec.vocab = 50;
-  spec.width = 24;
-  spec.layers = 2;
-  spec.heads = 4;
-  spec.kv_heads = 2;
-  spec.head_dim = 8;
-  spec.ffn = 40;
-  spec.max_context = 64;
-  return spec;
-}
 
 // "name -> reader reader", names without what all have in common.
 std::vector<std::string> Summary(const std::vector<ScaleFold>& folds) {
@@ -53,16 +39,16 @@ std::vector<std::string> Summary(const std::vector<ScaleFold>& folds) {
 
 TEST(ScaleFoldsOfTest, LlamaHasBothNormsTheValuesAndTheGatedUnits) {
   EXPECT_THAT(
-      Summary(ScaleFoldsOf(LlamaSpec(), 0)),
+      Summary(ScaleFoldsOf(TinySpec(), 0)),
       ElementsAre("input_layernorm -> self_attn.q self_attn.k self_attn.v",
                   "post_attention_layernorm -> mlp.gate mlp.up",
                   "self_attn.v -> self_attn.o", "mlp.up -> mlp.down"));
-  EXPECT_THAT(ScaleFoldsOf(LlamaSpec(), 1)[0].producers[0].tensor,
+  EXPECT_THAT(ScaleFoldsOf(TinySpec(), 1)[0].producers[0].tensor,
               "model.layers.1.input_layernorm.weight");
 }
 
 TEST(ScaleFoldsOfTest, OneNormOfParallelSubLayersFeedsBoth) {
-  ModelSpec spec = LlamaSpec();
+  ModelSpec spec = TinySpec();
   spec.residual = ResidualOrder::kParallelShared;
   spec.gated_ffn = false;
   spec.activation = ActivationKind::kGelu;
@@ -77,7 +63,7 @@ TEST(ScaleFoldsOfTest, OneNormOfParallelSubLayersFeedsBoth) {
 }
 
 TEST(ScaleFoldsOfTest, ExpertsShareANormWithTheirRouterAndHaveUnitsOfTheirOwn) {
-  ModelSpec spec = LlamaSpec();
+  ModelSpec spec = TinySpec();
   spec.experts = {.experts = 2, .per_token = 1, .ffn = 16, .shared_ffn = 12};
   const std::vector<ScaleFold> folds = ScaleFoldsOf(spec, 0);
   EXPECT_THAT(
@@ -99,7 +85,7 @@ TEST(ScaleFoldsOfTest, ExpertsShareANormWithTheirRouterAndHaveUnitsOfTheirOwn) {
 }
 
 TEST(ScaleFoldsOfTest, NormsThatTheResidualSeesStayAsTheyAre) {
-  ModelSpec spec = LlamaSpec();
+  ModelSpec spec = TinySpec();
   for (const NormPlacement placement :
        {NormPlacement::kSum, NormPlacement::kOutput}) {
     spec.norm_placement = placement;
@@ -115,7 +101,7 @@ TEST(ScaleFoldsOfTest, NormsThatTheResidualSeesStayAsTheyAre) {
 }
 
 TEST(ScaleFoldsOfTest, ALayerWithoutItsFirstNormHasNoneToScale) {
-  ModelSpec spec = LlamaSpec();
+  ModelSpec spec = TinySpec();
   spec.first_norm = false;
   EXPECT_EQ(ScaleFoldsOf(spec, 0)[0].name,
             "model.layers.0.post_attention_layernorm");
@@ -123,7 +109,7 @@ TEST(ScaleFoldsOfTest, ALayerWithoutItsFirstNormHasNoneToScale) {
 }
 
 TEST(ScaleFoldsOfTest, OnlyReluTakesAFactorThroughWithoutAGate) {
-  ModelSpec spec = LlamaSpec();
+  ModelSpec spec = TinySpec();
   spec.gated_ffn = false;
   for (const auto activation :
        {ActivationKind::kSilu, ActivationKind::kGelu, ActivationKind::kGeluTanh,
@@ -141,7 +127,7 @@ TEST(ScaleFoldsOfTest, OnlyReluTakesAFactorThroughWithoutAGate) {
 }
 
 TEST(ScaleFoldsOfTest, ProducersAreTheTensorsThatThereAre) {
-  ModelSpec spec = LlamaSpec();
+  ModelSpec spec = TinySpec();
   spec.norm = NormKind::kLayer;
   spec.norm_bias = spec.qkv_bias = spec.ffn_bias = true;
   spec.norm_offset = 1.0;
@@ -159,7 +145,7 @@ TEST(ScaleFoldsOfTest, ProducersAreTheTensorsThatThereAre) {
 }
 
 TEST(ScaleFoldsOfTest, HeadsOfAGroupReadTheChannelsOfTheirValues) {
-  const ScaleFold value = ScaleFoldsOf(LlamaSpec(), 0)[2];
+  const ScaleFold value = ScaleFoldsOf(TinySpec(), 0)[2];
   EXPECT_EQ(value.channels, 16);
   EXPECT_EQ(value.columns(), 32);
   // Heads 0 and 1 read the first 8 channels, heads 2 and 3 the second.
@@ -169,12 +155,12 @@ TEST(ScaleFoldsOfTest, HeadsOfAGroupReadTheChannelsOfTheirValues) {
   EXPECT_EQ(value.ChannelOf(16), 8);
   EXPECT_EQ(value.ChannelOf(25), 9);
   EXPECT_EQ(value.ChannelOf(31), 15);
-  const ScaleFold hidden = ScaleFoldsOf(LlamaSpec(), 0)[3];
+  const ScaleFold hidden = ScaleFoldsOf(TinySpec(), 0)[3];
   for (int64_t c = 0; c < 40; ++c) EXPECT_EQ(hidden.ChannelOf(c), c);
 }
 
 TEST(HeadScaleFoldOfTest, NeedsAHeadThatIsNotTheEmbedding) {
-  ModelSpec spec = LlamaSpec();
+  ModelSpec spec = TinySpec();
   EXPECT_EQ(HeadScaleFoldOf(spec)->consumers[0].tensor, "lm_head.weight");
   EXPECT_EQ(HeadScaleFoldOf(spec)->producers[0].tensor, "model.norm.weight");
   spec.tied_head = true;
@@ -190,7 +176,7 @@ TEST(HeadScaleFoldOfTest, NeedsAHeadThatIsNotTheEmbedding) {
 }
 
 TEST(HeadScaleFoldOfTest, AnEncodersStatesAreWhatItGives) {
-  ModelSpec spec = LlamaSpec();
+  ModelSpec spec = TinySpec();
   spec.causal = false;
   spec.transform.present = true;
   EXPECT_EQ(HeadScaleFoldOf(spec), std::nullopt);

@@ -100,7 +100,7 @@ class ExecutorLayerTest : public ::testing::Test {
       }
     }
     for (size_t i = 0; i < kTexts.size(); ++i) {
-      layered.NormalizeFinal(residuals[i].view());
+      layered.NormalizeFinal(residuals[i].view(), residuals[i].view());
       Matrix hidden;
       whole.Reset();
       ASSERT_OK(whole.Forward(kTexts[i], &hidden));
